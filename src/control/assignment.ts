@@ -1,0 +1,90 @@
+import { z } from "zod";
+
+/**
+ * A device an instance is to serve: all an instance needs to know of it, so that it can run with nothing but
+ * what the balancer hands it (S4). Holds secrets: it travels only over the authenticated control API.
+ */
+export interface Assignment {
+  /** LwM2M endpoint client name. */
+  readonly endpoint: string;
+  /** PSK identity of the DTLS handshake. */
+  readonly identity: string;
+  /** Pre-shared key, hex. */
+  readonly psk: string;
+  /** The secret names are made of, hex; absent where it is the PSK (N7). */
+  readonly secret?: string | undefined;
+  /** Name of the bootstrap profile. */
+  readonly profile: string;
+  /** What the profile's placeholders `{attributes.NAME}` stand for. */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+const hex: z.ZodType<string> = z.string().regex(/^([0-9a-f]{2})+$/, "must be lower-case hex");
+
+export const AssignmentSchema: z.ZodType<Assignment> = z.strictObject({
+  endpoint: z.string().min(1).max(255),
+  identity: z.string().min(1).max(128),
+  psk: hex,
+  secret: hex.optional(),
+  profile: z.string(),
+  attributes: z.record(z.string(), z.string()),
+});
+
+/**
+ * One line of an instance's assignment stream (NDJSON). The stream opens with `fleet`, all profiles and all
+ * assignments, then says `synced`, and from then on carries only what changes.
+ */
+export type AssignmentEvent =
+  | {
+      readonly type: "fleet";
+      /** The static bootstrap URI and the recipe, as data; parsed by `naming/`. */
+      readonly uri: string;
+      readonly recipe: unknown;
+      /** How far a device's clock may be off, ms: a name counts for this long around its epoch (B10). */
+      readonly skew: number;
+      /** Where names are stepped by a counter instead of the time: the first counter that is live. */
+      readonly counter: number;
+    }
+  | { readonly type: "profile"; readonly name: string; readonly profile: unknown }
+  | { readonly type: "assign"; readonly assignments: readonly Assignment[] }
+  | { readonly type: "revoke"; readonly endpoints: readonly string[] }
+  | { readonly type: "synced" }
+  /** Nothing new; says that the stream is alive. */
+  | { readonly type: "ping" };
+
+export const AssignmentEventSchema: z.ZodType<AssignmentEvent> = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("fleet"),
+    uri: z.string(),
+    recipe: z.unknown(),
+    skew: z.number().min(0),
+    counter: z.number().int().min(0),
+  }),
+  z.strictObject({ type: z.literal("profile"), name: z.string(), profile: z.unknown() }),
+  z.strictObject({ type: z.literal("assign"), assignments: z.array(AssignmentSchema) }),
+  z.strictObject({ type: z.literal("revoke"), endpoints: z.array(z.string()) }),
+  z.strictObject({ type: z.literal("synced") }),
+  z.strictObject({ type: z.literal("ping") }),
+]) as z.ZodType<AssignmentEvent>;
+
+/** An instance met a device it was not told of, by its PSK identity or by its endpoint client name. */
+export interface Lookup {
+  readonly identity?: string | undefined;
+  readonly endpoint?: string | undefined;
+}
+
+export const LookupSchema: z.ZodType<Lookup> = z.strictObject({
+  identity: z.string().min(1).max(128).optional(),
+  endpoint: z.string().min(1).max(255).optional(),
+});
+
+/** Why an instance may not serve a device it asked for. */
+export type LookupRefusal = "unknown" | "completed" | "elsewhere";
+
+/** The answer to a {@link Lookup}: the assignment, or why there is none. */
+export type LookupReply = { readonly assignment: Assignment } | { readonly refused: LookupRefusal };
+
+export const LookupReplySchema: z.ZodType<LookupReply> = z.union([
+  z.strictObject({ assignment: AssignmentSchema }),
+  z.strictObject({ refused: z.enum(["unknown", "completed", "elsewhere"]) }),
+]);

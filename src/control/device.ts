@@ -1,0 +1,97 @@
+import { z } from "zod";
+import { FAILURE_CAUSES, type FailureCause } from "./notification.ts";
+
+/** A device as an operator gives it. Empty fields take their default: identity the endpoint, secret the PSK. */
+export interface DeviceInput {
+  readonly endpoint: string;
+  /** PSK identity; the endpoint client name if absent. */
+  readonly identity?: string | undefined;
+  /** Pre-shared key, hex, 16 to 64 bytes. */
+  readonly psk: string;
+  /** The secret names are made of, hex; the PSK if absent. */
+  readonly secret?: string | undefined;
+  /** Bootstrap profile; `default` if absent. */
+  readonly profile?: string | undefined;
+  readonly group?: string | undefined;
+  readonly attributes?: Readonly<Record<string, string>> | undefined;
+}
+
+export type DeviceState = "pending" | "commenced" | "completed";
+export const DEVICE_STATES: readonly [DeviceState, ...DeviceState[]] = ["pending", "commenced", "completed"];
+
+/** What the balancer tells of a device: never its secrets, and its live names only when asked for. */
+export interface DeviceView {
+  readonly endpoint: string;
+  readonly state: DeviceState;
+  /** The instance it is allocated to; after completion the one that served it. */
+  readonly instance: string | null;
+  readonly profile: string;
+  /** Failed sessions so far, and why the last one failed. */
+  readonly failures: number;
+  readonly lastFailure: FailureCause | null;
+  /** Live temporary host names; only present when they were asked for, as they are secrets while they live. */
+  readonly names?: readonly string[] | undefined;
+}
+
+const hex: z.ZodType<string> = z.string().regex(/^([0-9a-fA-F]{2})+$/, "must be hex");
+
+export const DeviceInputSchema: z.ZodType<DeviceInput> = z.strictObject({
+  endpoint: z.string().min(1).max(255),
+  identity: z.string().min(1).max(128).optional(),
+  psk: hex,
+  secret: hex.optional(),
+  profile: z.string().min(1).max(100).optional(),
+  group: z.string().max(100).optional(),
+  attributes: z.record(z.string(), z.string()).optional(),
+});
+
+export const DeviceViewSchema: z.ZodType<DeviceView> = z.strictObject({
+  endpoint: z.string(),
+  state: z.enum(DEVICE_STATES),
+  instance: z.string().nullable(),
+  profile: z.string(),
+  failures: z.number().int(),
+  lastFailure: z.enum(FAILURE_CAUSES).nullable(),
+  names: z.array(z.string()).optional(),
+});
+
+/** A batch of an import, and what became of it: `rejected` names the position in the batch and the reason. */
+export interface DeviceBatch {
+  readonly devices: readonly DeviceInput[];
+}
+export interface DeviceBatchReply {
+  readonly inserted: number;
+  readonly updated: number;
+  readonly rejected: readonly { readonly index: number; readonly reason: string }[];
+}
+
+export const DeviceBatchSchema: z.ZodType<DeviceBatch> = z.strictObject({ devices: z.array(DeviceInputSchema).max(5000) });
+export const DeviceBatchReplySchema: z.ZodType<DeviceBatchReply> = z.strictObject({
+  inserted: z.number().int(),
+  updated: z.number().int(),
+  rejected: z.array(z.strictObject({ index: z.number().int(), reason: z.string() })),
+});
+
+/** Which devices to list; `after` is the last endpoint of the page before. */
+export interface DeviceQuery {
+  readonly state?: DeviceState | undefined;
+  readonly after?: string | undefined;
+  readonly limit?: number | undefined;
+  readonly names?: boolean | undefined;
+}
+export interface DevicePage {
+  readonly devices: readonly DeviceView[];
+  /** Give this as `after` for the next page; null at the end. */
+  readonly next: string | null;
+}
+
+export const DeviceQuerySchema: z.ZodType<DeviceQuery> = z.strictObject({
+  state: z.enum(DEVICE_STATES).optional(),
+  after: z.string().optional(),
+  limit: z.coerce.number().int().min(1).max(1000).optional(),
+  names: z.stringbool().optional(),
+});
+export const DevicePageSchema: z.ZodType<DevicePage> = z.strictObject({
+  devices: z.array(DeviceViewSchema),
+  next: z.string().nullable(),
+});

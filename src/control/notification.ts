@@ -1,0 +1,63 @@
+import { z } from "zod";
+
+/**
+ * Why a bootstrap session did not complete. `request-failed`: the device refused or did not answer a Delete or
+ * Write; `finish-failed`: it found the configuration inconsistent (4.06); `deadline`: the session took too long;
+ * `cancelled`: a newer request of the same device replaced it; `connection-lost`: its DTLS association ended;
+ * `no-profile`: the profile it is to get is not known or does not fit it; `internal`: a fault of ours.
+ */
+export type FailureCause =
+  | "request-failed"
+  | "finish-failed"
+  | "deadline"
+  | "cancelled"
+  | "connection-lost"
+  | "no-profile"
+  | "internal";
+
+export const FAILURE_CAUSES: readonly [FailureCause, ...FailureCause[]] = [
+  "request-failed",
+  "finish-failed",
+  "deadline",
+  "cancelled",
+  "connection-lost",
+  "no-profile",
+  "internal",
+];
+
+/** What an instance tells of a device's bootstrap session (S3, B5). */
+export interface Notification {
+  /** Counts up by one per boot of the instance; the balancer applies each number once. */
+  readonly sequence: number;
+  readonly kind: "commenced" | "completed" | "failed";
+  readonly endpoint: string;
+  /** Names the session, unique over all instances. */
+  readonly session: string;
+  /** When it happened by the instance's clock, ms. */
+  readonly at: number;
+  /** For `failed`. */
+  readonly cause?: FailureCause | undefined;
+  /** For `failed`: one line for a person. */
+  readonly detail?: string | undefined;
+}
+
+export const NotificationSchema: z.ZodType<Notification> = z.strictObject({
+  sequence: z.number().int().min(1),
+  kind: z.enum(["commenced", "completed", "failed"]),
+  endpoint: z.string().min(1).max(255),
+  session: z.string().min(1).max(80),
+  at: z.number().int().min(0),
+  cause: z.enum(FAILURE_CAUSES).optional(),
+  detail: z.string().max(300).optional(),
+});
+
+/** Notifications of one instance since its start `boot`, in order. Sent again until acknowledged. */
+export interface NotificationBatch {
+  readonly boot: string;
+  readonly notifications: readonly Notification[];
+}
+
+export const NotificationBatchSchema: z.ZodType<NotificationBatch> = z.strictObject({
+  boot: z.string().min(1).max(80),
+  notifications: z.array(NotificationSchema).max(5000),
+});

@@ -1,0 +1,50 @@
+import { z } from "zod";
+
+/** Why names are regenerated now, for the log. */
+export interface Rotation {
+  readonly reason: string;
+}
+
+/** What a rotation did. */
+export interface RotationReply {
+  /** Devices that were pending, and so got fresh names. */
+  readonly pending: number;
+  /** Devices whose names now point at another instance. */
+  readonly moved: number;
+  /** The counter names are made of from now on; null where the recipe goes by the time. */
+  readonly counter: number | null;
+}
+
+/** One epoch whose names are in DNS. `start` and `end` bound its use by a device with a right clock, ms. */
+export interface EpochView {
+  readonly value: number;
+  readonly start: number | null;
+  readonly end: number | null;
+  readonly names: number;
+}
+
+/** The state of the whole fleet. */
+export interface FleetStatus {
+  readonly zone: string;
+  readonly devices: { readonly pending: number; readonly commenced: number; readonly completed: number };
+  readonly instances: number;
+  readonly epochs: readonly EpochView[];
+  /** Names that several devices share (N10). */
+  readonly collisions: number;
+}
+
+const count: z.ZodType<number> = z.number().int().min(0);
+
+export const RotationSchema: z.ZodType<Rotation> = z.strictObject({ reason: z.string().max(200) });
+export const RotationReplySchema: z.ZodType<RotationReply> = z.strictObject({
+  pending: count,
+  moved: count,
+  counter: count.nullable(),
+});
+export const FleetStatusSchema: z.ZodType<FleetStatus> = z.strictObject({
+  zone: z.string(),
+  devices: z.strictObject({ pending: count, commenced: count, completed: count }),
+  instances: count,
+  epochs: z.array(z.strictObject({ value: z.number(), start: z.number().nullable(), end: z.number().nullable(), names: count })),
+  collisions: count,
+});
