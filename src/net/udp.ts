@@ -1,0 +1,93 @@
+import { createSocket, type RemoteInfo } from "node:dgram";
+import { isIP } from "node:net";
+import { BerthError } from "../lib/errors.ts";
+
+/** Called for each datagram; `bytes` is the caller's to keep. */
+export type DatagramHandler = (bytes: Uint8Array, address: string, port: number) => void;
+
+/** A bound UDP socket. */
+export interface UdpSocket {
+  readonly address: string;
+  readonly port: number;
+  /** Sends without waiting. What cannot be sent is lost, as datagrams are. */
+  send(bytes: Uint8Array, port: number, address: string): void;
+  close(): Promise<void>;
+}
+
+/** Options of {@link openUdp}. */
+export interface UdpOptions {
+  /** A literal IPv4 or IPv6 address. */
+  readonly address: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  /** Receive buffer of the kernel, bytes; 4 MiB unless given: a storm of ClientHellos must fit. */
+  readonly receiveBuffer?: number;
+  readonly onDatagram: DatagramHandler;
+  /** The peer's host says that nobody listens there (ICMP), or another fault of the socket. */
+  readonly onError?: (error: Error) => void;
+}
+
+/** A socket could not be bound. Codes `address-in-use`, `address-not-available`, `permission-denied`, `cannot-listen`. */
+export class CannotListen extends BerthError {}
+
+/**
+ * Opens a UDP socket.
+ * @throws CannotListen naming address and port, and what to do
+ */
+export function openUdp(options: UdpOptions): Promise<UdpSocket> {
+  const family = isIP(options.address) === 6 ? 6 : 4;
+  const socket = createSocket({
+    type: family === 6 ? "udp6" : "udp4",
+    ipv6Only: family === 6,
+    // Addresses are literal always: going round dns.lookup saves 8 % of a query's cost.
+    lookup: (host, _options, callback) => callback(null, host, family),
+    recvBufferSize: options.receiveBuffer ?? 4 * 1024 * 1024,
+  });
+  return new Promise((resolve, reject) => {
+    socket.once("error", (error) => reject(cannotListen(error, "udp", options)));
+    socket.bind({ address: options.address, port: options.port, exclusive: true }, () => {
+      socket.removeAllListeners("error");
+      socket.on("error", (error) => options.onError?.(error));
+      socket.on("message", (bytes: Buffer, from: RemoteInfo) => options.onDatagram(bytes, from.address, from.port));
+      const bound = socket.address();
+      let open = true;
+      const dropErrors = (): void => {};
+      resolve({
+        address: bound.address,
+        port: bound.port,
+        send: (bytes, port, address) => {
+          if (open) socket.send(bytes, port, address, dropErrors);
+        },
+        close: () =>
+          new Promise((closed) => {
+            if (!open) return closed();
+            open = false;
+            socket.close(() => closed());
+          }),
+      });
+    });
+  });
+}
+
+/** Turns the system's error of a bind into one that says what to do. */
+export function cannotListen(
+  error: NodeJS.ErrnoException,
+  protocol: "udp" | "tcp",
+  { address, port }: { readonly address: string; readonly port: number },
+): CannotListen {
+  const where = `${protocol} ${address} port ${port}`;
+  switch (error.code) {
+    case "EADDRINUSE":
+      return new CannotListen("address-in-use", `cannot listen on ${where}: it is in use by another program`, { cause: error });
+    case "EADDRNOTAVAIL":
+      return new CannotListen("address-not-available", `cannot listen on ${where}: this host does not have that address`, {
+        cause: error,
+      });
+    case "EACCES":
+      return new CannotListen("permission-denied", `cannot listen on ${where}: ports below 1024 need a privilege`, {
+        cause: error,
+      });
+    default:
+      return new CannotListen("cannot-listen", `cannot listen on ${where}: ${error.message}`, { cause: error });
+  }
+}
