@@ -1,0 +1,19 @@
+export { ContentFormat, isWriteFormat, WRITE_FORMATS, type WriteFormatName } from "./content-format.ts";
+export { InvalidPath, MalformedContent, ProfileMismatch, UnencodableValue, UnsupportedContentFormat } from "./errors.ts";
+export {
+  type MultipleResource,
+  multiple,
+  type ObjectInstance,
+  type ObjectLink,
+  objectInstance,
+  type Resource,
+  type ResourceType,
+  type ResourceValue,
+  type SingleResource,
+  single,
+  toInteger,
+  valueOf,
+} from "./node.ts";
+export { CORE_OBJECTS, type ObjectDefinition, type ObjectDefinitions, type ResourceDefinition } from "./objects.ts";
+export { formatPath, isValidId, MAX_ID, type Path, parsePath, uriPath } from "./path.ts";
+export type { BootstrapStep, CompiledProfile, DeviceFacts } from "./steps.ts";

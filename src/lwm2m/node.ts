@@ -1,0 +1,81 @@
+/**
+ * The one model all formats are read into and written from: object instances, their resources, typed values.
+ *
+ * Integers (also `unsigned` and `time`) are a `number` while they are safe integers and a `bigint` beyond, so
+ * that 64 bits survive and everyday values stay everyday numbers. {@link toInteger} makes the choice.
+ */
+export type ResourceValue =
+  | { readonly type: "string"; readonly value: string }
+  | { readonly type: "integer"; readonly value: number | bigint }
+  | { readonly type: "unsigned"; readonly value: number | bigint }
+  | { readonly type: "float"; readonly value: number }
+  | { readonly type: "boolean"; readonly value: boolean }
+  | { readonly type: "opaque"; readonly value: Uint8Array }
+  /** Seconds since 1970-01-01T00:00:00Z. */
+  | { readonly type: "time"; readonly value: number | bigint }
+  | { readonly type: "objlnk"; readonly value: ObjectLink };
+
+/** The data types of LwM2M Core 1.1, appendix C, that the bootstrap objects use. */
+export type ResourceType = ResourceValue["type"];
+
+/** Points to an Object Instance; 65535:65535 points nowhere. */
+export interface ObjectLink {
+  readonly objectId: number;
+  readonly instanceId: number;
+}
+
+/** A Resource with one value, or one with an instance id for each of its values. */
+export type Resource = SingleResource | MultipleResource;
+
+export interface SingleResource {
+  readonly kind: "single";
+  readonly id: number;
+  readonly value: ResourceValue;
+}
+
+export interface MultipleResource {
+  readonly kind: "multiple";
+  readonly id: number;
+  readonly instances: ReadonlyMap<number, ResourceValue>;
+}
+
+/** An Object Instance, or as much of it as a payload holds. */
+export interface ObjectInstance {
+  readonly objectId: number;
+  readonly id: number;
+  readonly resources: ReadonlyMap<number, Resource>;
+}
+
+/** `value` as a `number` if that is exact, else as it is. */
+export function toInteger(value: bigint | number): number | bigint {
+  if (typeof value === "number") return value;
+  return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
+}
+
+/** A resource with one value. */
+export function single(id: number, value: ResourceValue): SingleResource {
+  return { kind: "single", id, value };
+}
+
+/** A resource with a value for each resource instance id. */
+export function multiple(id: number, instances: Iterable<readonly [number, ResourceValue]>): MultipleResource {
+  return { kind: "multiple", id, instances: new Map(instances) };
+}
+
+/** An object instance made of `resources`. */
+export function objectInstance(objectId: number, id: number, resources: Iterable<Resource>): ObjectInstance {
+  const map = new Map<number, Resource>();
+  for (const resource of resources) map.set(resource.id, resource);
+  return { objectId, id, resources: map };
+}
+
+/** The value of a single resource if it is there and of that type. */
+export function valueOf<T extends ResourceType>(
+  instance: ObjectInstance,
+  resourceId: number,
+  type: T,
+): Extract<ResourceValue, { type: T }>["value"] | undefined {
+  const resource = instance.resources.get(resourceId);
+  if (resource?.kind !== "single" || resource.value.type !== type) return undefined;
+  return (resource.value as Extract<ResourceValue, { type: T }>).value;
+}
