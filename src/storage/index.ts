@@ -1,0 +1,3 @@
+export { StorageError, type StorageErrorCode } from "./errors.ts";
+export { createKeyFile, KEY_VARIABLE, type KeySource, loadSecretBox, SecretBox } from "./secret-box.ts";
+export type * from "./types.ts";

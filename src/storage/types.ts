@@ -1,0 +1,169 @@
+import type { Instant } from "../lib/clock.ts";
+
+/** What a device proves itself with, and what its name is derived from. Sealed in the database. */
+export interface Credentials {
+  /** Pre-shared key of the DTLS handshake. */
+  readonly psk: Uint8Array;
+  /** The secret of the naming recipe, where it is not the PSK (spec N7). */
+  readonly secret?: Uint8Array;
+  /** Extra columns of the import, for profiles to use. Sealed too, since a profile may write keys from them. */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** One device as it is imported. */
+export interface DeviceRecord extends Credentials {
+  /** LwM2M endpoint client name; unique. */
+  readonly endpoint: string;
+  /** PSK identity; unique. Most fleets use the endpoint name. */
+  readonly identity: string;
+  /** Name of the bootstrap profile. */
+  readonly profile: string;
+  readonly group: string | null;
+}
+
+/** Where a device stands (spec B5, B13). A failure or a missed deadline is `pending` again, with `failure` set. */
+export type DeviceState = "pending" | "commenced" | "completed";
+
+/** What changes while a device bootstraps. All of it is written each time, so that nothing is left over by omission. */
+export interface DeviceProgress {
+  readonly state: DeviceState;
+  /** Cause of the last failure. */
+  readonly failure: string | null;
+  /** Id of the instance its name points at (home allocation). */
+  readonly instance: string | null;
+  /** Id of the bootstrap session in progress, or of the last one. */
+  readonly session: string | null;
+  /** What stood in the name parameters it commenced with: rounded instant or counter. A safe integer. */
+  readonly step: number | null;
+  readonly commencedAt: Instant | null;
+  readonly completedAt: Instant | null;
+  /** Sessions commenced so far. */
+  readonly attempts: number;
+  /** Sessions that failed or missed their deadline so far. */
+  readonly failures: number;
+  readonly updatedAt: Instant;
+}
+
+/** A device without its credentials: what a list may show. */
+export interface DeviceStatus extends DeviceProgress {
+  readonly endpoint: string;
+  readonly identity: string;
+  readonly profile: string;
+  readonly group: string | null;
+}
+
+/** A device with its credentials opened. */
+export interface DeviceRow extends DeviceStatus, Credentials {}
+
+/** New progress of one device. */
+export interface ProgressChange extends DeviceProgress {
+  readonly endpoint: string;
+}
+
+/**
+ * The highest notification of one run of an instance whose effect is stored. Written in the transaction of
+ * that effect, so a repeated notification is recognised even after a crash.
+ */
+export interface NotificationMark {
+  readonly instance: string;
+  /** Names one run of the instance; its sequence numbers start again with each. */
+  readonly bootId: string;
+  readonly sequence: number;
+  readonly updatedAt: Instant;
+}
+
+export interface Rejection {
+  readonly endpoint: string;
+  readonly reason: string;
+}
+
+export interface ImportResult {
+  readonly inserted: number;
+  readonly updated: number;
+  readonly rejected: readonly Rejection[];
+}
+
+export interface PageOptions {
+  /** Endpoint of the last row of the page before. */
+  readonly after?: string;
+  readonly limit: number;
+  readonly state?: DeviceState;
+}
+
+export interface Devices {
+  /**
+   * Adds or updates devices, in one transaction. A known endpoint gets the new credentials, profile and group and
+   * keeps its state; of several rows with one endpoint the last counts. A row whose identity belongs to another
+   * endpoint, or that breaks a limit, is rejected with a reason, and the rest goes in.
+   */
+  import(batch: readonly DeviceRecord[], now: Instant): Promise<ImportResult>;
+  /** All devices in order of endpoint, `batchSize` at a time. */
+  all(batchSize?: number): AsyncIterable<DeviceRow[]>;
+  get(endpoint: string): Promise<DeviceRow | undefined>;
+  /** Devices in order of endpoint, without credentials. */
+  page(options: PageOptions): Promise<DeviceStatus[]>;
+  countByState(): Promise<Record<DeviceState, number>>;
+  /** Returns how many were there to be removed. */
+  remove(endpoints: readonly string[]): Promise<number>;
+  /**
+   * Writes progress and marks in one transaction: all of it or none. Of several changes for one endpoint the last
+   * counts; an endpoint that is not (or no longer) stored is passed over. A mark never goes down.
+   * @returns how many devices were written
+   */
+  saveProgress(changes: readonly ProgressChange[], marks?: readonly NotificationMark[]): Promise<number>;
+  /** All marks, to be read once at start. */
+  marks(): Promise<NotificationMark[]>;
+}
+
+/** A bootstrap profile. Its body is sealed, since profiles carry keys of the LwM2M servers they announce. */
+export interface StoredProfile {
+  readonly name: string;
+  /** 1 at first, one more with each change of the body. */
+  readonly version: number;
+  /** Any JSON value. */
+  readonly body: unknown;
+  readonly updatedAt: Instant;
+}
+
+export interface Profiles {
+  /** Stores `body` under `name`; the version rises only if the body is another one than before. */
+  put(name: string, body: unknown, now: Instant): Promise<StoredProfile>;
+  get(name: string): Promise<StoredProfile | undefined>;
+  all(): Promise<StoredProfile[]>;
+}
+
+/** A bootstrap server instance as the balancer remembers it over a restart. */
+export interface StoredInstance {
+  readonly id: string;
+  readonly ipv4: string | null;
+  readonly ipv6: string | null;
+  readonly port: number;
+  /** The balancer's word for it, e.g. `serving` or `draining`. */
+  readonly state: string;
+  readonly registeredAt: Instant;
+  readonly lastSeen: Instant;
+  /** Any JSON value: what it said of its capacity. */
+  readonly capacity: unknown;
+}
+
+export interface Instances {
+  put(instance: StoredInstance): Promise<void>;
+  all(): Promise<StoredInstance[]>;
+  /** Also removes its marks. Its devices keep their allocation; the balancer moves them. */
+  remove(id: string): Promise<void>;
+}
+
+/** Small values by key, as JSON, in clear: never a secret. */
+export interface Settings {
+  get(key: string): Promise<unknown>;
+  put(key: string, value: unknown): Promise<void>;
+}
+
+/** Berth's database. Every method rejects with a coded error, and then nothing of it was stored. */
+export interface Storage {
+  readonly devices: Devices;
+  readonly profiles: Profiles;
+  readonly instances: Instances;
+  readonly settings: Settings;
+  close(): Promise<void>;
+}
