@@ -1,0 +1,29 @@
+/** Record types (RFC 1035 section 3.2.2, RFC 3596, RFC 6891), of those that the server treats in a way of their own. */
+export const TYPE = { A: 1, NS: 2, SOA: 6, AAAA: 28, OPT: 41, IXFR: 251, AXFR: 252, ANY: 255 } as const;
+
+/** The Internet class (RFC 1035 section 3.2.4). */
+export const CLASS_IN = 1;
+
+/** Operation codes (RFC 1035 section 4.1.1). */
+export const OPCODE = { QUERY: 0 } as const;
+
+/** Response codes (RFC 1035 section 4.1.1; BADVERS: RFC 6891 section 9, of which the OPT record carries the upper bits). */
+export const RCODE = { NOERROR: 0, FORMERR: 1, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, BADVERS: 16 } as const;
+
+/** Bits of the third and fourth byte of the header, as one 16-bit number (RFC 1035 section 4.1.1). */
+export const FLAG = { RESPONSE: 0x8000, AUTHORITATIVE: 0x0400, TRUNCATED: 0x0200, RECURSION_DESIRED: 0x0100 } as const;
+
+/** Bytes of the message header (RFC 1035 section 4.1.1). */
+export const HEADER_LENGTH = 12;
+/** Longest label (RFC 1035 section 2.3.4). */
+export const MAX_LABEL = 63;
+/** Longest name in wire form, with its length bytes and the root's (RFC 1035 section 2.3.4). */
+export const MAX_NAME = 255;
+/** Largest message over UDP to a client without EDNS (RFC 1035 section 4.2.1). */
+export const PLAIN_UDP_SIZE = 512;
+/** Largest message over UDP that is sent or announced: it is not fragmented anywhere (DNS Flag Day 2020). */
+export const EDNS_UDP_SIZE = 1232;
+/** Length of an OPT record without options (RFC 6891 section 6.1.2). */
+export const OPT_LENGTH = 11;
+/** The DO bit among the flags of OPT (RFC 3225 section 3). */
+export const DNSSEC_OK = 0x8000;

@@ -1,0 +1,100 @@
+import { DNSSEC_OK, EDNS_UDP_SIZE, HEADER_LENGTH, MAX_LABEL, MAX_NAME, OPCODE, PLAIN_UDP_SIZE, TYPE } from "./constants.ts";
+import { lowerCase } from "./name.ts";
+
+/**
+ * What a datagram turned out to be: no query that may be answered at all (RFC 1035 section 4.1.1), one whose header
+ * only can be read, one of another operation, or a query.
+ */
+export type QueryKind = "none" | "malformed" | "not-implemented" | "query";
+
+/**
+ * A DNS query, read in place. One object serves for all queries, one after the other: `read` overwrites it.
+ * Its fields hold for the last query read, those behind `kind` only if that is `query`.
+ */
+export class Query {
+  /** The name asked for: lower case, wire form with the root's zero; `nameLength` bytes of it. */
+  readonly name: Uint8Array = new Uint8Array(MAX_NAME);
+  nameLength = 0;
+  /** Where the question section ends in the message. */
+  questionEnd = 0;
+  type = 0;
+  class = 0;
+  /** Whether the query had an OPT record (RFC 6891); the three below are its content. */
+  edns = false;
+  ednsVersion = 0;
+  dnssecOk = false;
+  /** The largest answer the client takes over UDP, bytes, and not more than this server sends. */
+  udpSize: number = PLAIN_UDP_SIZE;
+
+  /** Reads a message. Anything at all may be in it. */
+  read(message: Uint8Array): QueryKind {
+    // A response is never answered: two servers would talk for ever.
+    if (message.length < HEADER_LENGTH || ((message[2] as number) & 0x80) !== 0) return "none";
+    if ((((message[2] as number) >> 3) & 0x0f) !== OPCODE.QUERY) return "not-implemented";
+    // RFC 9619: a query has exactly one question.
+    if (uint16(message, 4) !== 1) return "malformed";
+    this.edns = false;
+    this.udpSize = PLAIN_UDP_SIZE;
+    let at = this.#readQuestion(message);
+    const others = uint16(message, 6) + uint16(message, 8);
+    // A record has 11 bytes at least, so counts that lie end the loop early.
+    for (let left = others; left > 0 && at > 0; left--) at = this.#readRecord(message, at, false);
+    for (let left = uint16(message, 10); left > 0 && at > 0; left--) at = this.#readRecord(message, at, true);
+    return at === message.length ? "query" : "malformed";
+  }
+
+  /** @returns where the section ends, or -1. The name is never compressed: nothing stands before it. */
+  #readQuestion(message: Uint8Array): number {
+    const name = this.name;
+    let at = HEADER_LENGTH;
+    let written = 0;
+    for (;;) {
+      if (at >= message.length) return -1;
+      const length = message[at++] as number;
+      if (length > MAX_LABEL || written + 1 + length > MAX_NAME || at + length > message.length) return -1;
+      name[written++] = length;
+      if (length === 0) break;
+      for (const end = at + length; at < end; at++) name[written++] = lowerCase(message[at] as number);
+    }
+    if (at + 4 > message.length) return -1;
+    this.nameLength = written;
+    this.type = uint16(message, at);
+    this.class = uint16(message, at + 2);
+    this.questionEnd = at + 4;
+    return this.questionEnd;
+  }
+
+  /** @returns where the record ends, or -1 */
+  #readRecord(message: Uint8Array, start: number, additional: boolean): number {
+    const at = skipName(message, start);
+    if (at < 0 || at + 10 > message.length) return -1;
+    const end = at + 10 + uint16(message, at + 8);
+    if (end > message.length) return -1;
+    if (uint16(message, at) !== TYPE.OPT) return end;
+    // RFC 6891 section 6.1.1: one OPT at most, in the additional section, of the root.
+    if (this.edns || !additional || at !== start + 1) return -1;
+    this.edns = true;
+    this.udpSize = Math.min(EDNS_UDP_SIZE, Math.max(PLAIN_UDP_SIZE, uint16(message, at + 2)));
+    this.ednsVersion = message[at + 5] as number;
+    this.dnssecOk = (uint16(message, at + 6) & DNSSEC_OK) !== 0;
+    return end;
+  }
+}
+
+/** The 16-bit number at `at`, network byte order. */
+function uint16(message: Uint8Array, at: number): number {
+  return ((message[at] as number) << 8) | (message[at + 1] as number);
+}
+
+/** @returns what follows a name, compressed or not (RFC 1035 section 4.1.4), or -1 */
+function skipName(message: Uint8Array, start: number): number {
+  let at = start;
+  while (at < message.length) {
+    const length = message[at] as number;
+    if (length === 0) return at + 1;
+    if (length >= 0xc0) return at + 2;
+    if (length > MAX_LABEL) return -1;
+    at += 1 + length;
+  }
+  return -1;
+}
