@@ -1,0 +1,17 @@
+export type { CipherSuite } from "./cipher-suites.ts";
+export { CIPHER_SUITES } from "./cipher-suites.ts";
+export { DtlsClient } from "./client.ts";
+export { loadOpenSsl, type OpenSsl } from "./openssl.ts";
+export { DtlsServer } from "./server.ts";
+export type {
+  Association,
+  CloseReason,
+  DtlsClientEvents,
+  DtlsClientOptions,
+  DtlsServerEvents,
+  DtlsServerOptions,
+  DtlsServerStats,
+  Peer,
+  PskAnswer,
+  RefusalReason,
+} from "./types.ts";
