@@ -1,4 +1,6 @@
+export { decodeContent, decodeSenmlPack, encodeContent } from "./codec.ts";
 export { ContentFormat, isWriteFormat, WRITE_FORMATS, type WriteFormatName } from "./content-format.ts";
+export { type DiscoverAnswer, type DiscoverEntry, decodeDiscover, encodeDiscover } from "./discover.ts";
 export { InvalidPath, MalformedContent, ProfileMismatch, UnencodableValue, UnsupportedContentFormat } from "./errors.ts";
 export {
   type MultipleResource,
@@ -9,11 +11,12 @@ export {
   type Resource,
   type ResourceType,
   type ResourceValue,
+  resourceValue,
   type SingleResource,
   single,
   toInteger,
-  valueOf,
 } from "./node.ts";
 export { CORE_OBJECTS, type ObjectDefinition, type ObjectDefinitions, type ResourceDefinition } from "./objects.ts";
 export { formatPath, isValidId, MAX_ID, type Path, parsePath, uriPath } from "./path.ts";
+export type { SenmlRecord } from "./senml-pack.ts";
 export type { BootstrapStep, CompiledProfile, DeviceFacts } from "./steps.ts";

@@ -4,19 +4,23 @@
  * Integers (also `unsigned` and `time`) are a `number` while they are safe integers and a `bigint` beyond, so
  * that 64 bits survive and everyday values stay everyday numbers. {@link toInteger} makes the choice.
  */
-export type ResourceValue =
-  | { readonly type: "string"; readonly value: string }
-  | { readonly type: "integer"; readonly value: number | bigint }
-  | { readonly type: "unsigned"; readonly value: number | bigint }
-  | { readonly type: "float"; readonly value: number }
-  | { readonly type: "boolean"; readonly value: boolean }
-  | { readonly type: "opaque"; readonly value: Uint8Array }
-  /** Seconds since 1970-01-01T00:00:00Z. */
-  | { readonly type: "time"; readonly value: number | bigint }
-  | { readonly type: "objlnk"; readonly value: ObjectLink };
+export type ResourceValue = { [T in ResourceType]: { readonly type: T; readonly value: ValueTypes[T] } }[ResourceType];
 
 /** The data types of LwM2M Core 1.1, appendix C, that the bootstrap objects use. */
-export type ResourceType = ResourceValue["type"];
+export type ResourceType = keyof ValueTypes;
+
+/** What holds the value of each data type. */
+export interface ValueTypes {
+  string: string;
+  integer: number | bigint;
+  unsigned: number | bigint;
+  float: number;
+  boolean: boolean;
+  opaque: Uint8Array;
+  /** Seconds since 1970-01-01T00:00:00Z. */
+  time: number | bigint;
+  objlnk: ObjectLink;
+}
 
 /** Points to an Object Instance; 65535:65535 points nowhere. */
 export interface ObjectLink {
@@ -46,10 +50,23 @@ export interface ObjectInstance {
   readonly resources: ReadonlyMap<number, Resource>;
 }
 
-/** `value` as a `number` if that is exact, else as it is. */
+/** An integer in the form the model keeps it: a `number` while that is safe, else a `bigint`. */
 export function toInteger(value: bigint | number): number | bigint {
-  if (typeof value === "number") return value;
+  if (typeof value === "number") return Number.isSafeInteger(value) ? value : BigInt(value);
   return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
+}
+
+const INT64_MAX = 2n ** 63n - 1n;
+const UINT64_MAX = 2n ** 64n - 1n;
+
+/** Whether `value` is a whole number that fits the type: 64 bits, `unsigned` from 0, the others signed. */
+export function isInteger64(type: "integer" | "unsigned" | "time", value: number | bigint): boolean {
+  if (typeof value === "number") {
+    if (Number.isSafeInteger(value)) return type !== "unsigned" || value >= 0;
+    if (!Number.isInteger(value)) return false;
+  }
+  const exact = BigInt(value);
+  return type === "unsigned" ? exact >= 0n && exact <= UINT64_MAX : exact >= -INT64_MAX - 1n && exact <= INT64_MAX;
 }
 
 /** A resource with one value. */
@@ -70,12 +87,12 @@ export function objectInstance(objectId: number, id: number, resources: Iterable
 }
 
 /** The value of a single resource if it is there and of that type. */
-export function valueOf<T extends ResourceType>(
+export function resourceValue<T extends ResourceType>(
   instance: ObjectInstance,
   resourceId: number,
   type: T,
-): Extract<ResourceValue, { type: T }>["value"] | undefined {
+): ValueTypes[T] | undefined {
   const resource = instance.resources.get(resourceId);
   if (resource?.kind !== "single" || resource.value.type !== type) return undefined;
-  return (resource.value as Extract<ResourceValue, { type: T }>).value;
+  return resource.value.value as ValueTypes[T];
 }

@@ -1,0 +1,55 @@
+import { ContentFormat } from "./content-format.ts";
+import { UnsupportedContentFormat } from "./errors.ts";
+import type { ObjectInstance } from "./node.ts";
+import { CORE_OBJECTS, type ObjectDefinitions } from "./objects.ts";
+import type { Path } from "./path.ts";
+import { fromRecords, toRecords } from "./senml.ts";
+import { decodeSenmlCbor, encodeSenmlCbor } from "./senml-cbor.ts";
+import { decodeSenmlJson, encodeSenmlJson } from "./senml-json.ts";
+import type { SenmlRecord } from "./senml-pack.ts";
+import { decodeTlv, encodeTlv } from "./tlv.ts";
+
+/**
+ * The payload that holds `instances` for a request to, or an answer from, `path`. Below an Object Instance pass
+ * one instance that has only the Resource (and Resource Instance) the path names.
+ * @param path an Object, Object Instance, Resource or Resource Instance; the root only in SenML
+ * @throws UnsupportedContentFormat, UnencodableValue
+ */
+export function encodeContent(format: number, path: Path, instances: Iterable<ObjectInstance>): Uint8Array {
+  switch (format) {
+    case ContentFormat.tlv:
+      return encodeTlv(path, instances);
+    case ContentFormat.senmlJson:
+      return encodeSenmlJson(toRecords(path, instances));
+    case ContentFormat.senmlCbor:
+      return encodeSenmlCbor(toRecords(path, instances));
+    default:
+      throw new UnsupportedContentFormat(format);
+  }
+}
+
+/**
+ * What a payload sent to, or answered from, `path` holds: always object instances, with as much in them as the
+ * payload has. Everything in it lies at or below `path`, or it is malformed.
+ * @param definitions give the types; a resource they do not know is opaque (TLV) or typed by its field (SenML)
+ * @throws UnsupportedContentFormat, MalformedContent
+ */
+export function decodeContent(
+  format: number,
+  path: Path,
+  payload: Uint8Array,
+  definitions: ObjectDefinitions = CORE_OBJECTS,
+): ObjectInstance[] {
+  if (format === ContentFormat.tlv) return decodeTlv(path, payload, definitions);
+  return fromRecords(path, decodeSenmlPack(format, payload), definitions);
+}
+
+/**
+ * The records of a SenML pack, whatever they name.
+ * @throws UnsupportedContentFormat, MalformedContent
+ */
+export function decodeSenmlPack(format: number, payload: Uint8Array): SenmlRecord[] {
+  if (format === ContentFormat.senmlJson) return decodeSenmlJson(payload);
+  if (format === ContentFormat.senmlCbor) return decodeSenmlCbor(payload);
+  throw new UnsupportedContentFormat(format);
+}
