@@ -1,0 +1,91 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Database, Queryable } from "./database.ts";
+import type { SecretBox } from "./secret-box.ts";
+import type { Instances, Profiles, Settings, StoredInstance, StoredProfile } from "./types.ts";
+
+interface ProfileRow {
+  readonly name: string;
+  readonly version: number;
+  readonly sealed: string;
+  readonly updatedAt: number;
+}
+
+const PROFILE_COLUMNS = `name, version, encode(sealed, 'base64') as sealed, updated_at as "updatedAt"`;
+
+/** The bootstrap profiles, their bodies sealed by `box`. */
+export function createProfiles(database: Database, box: SecretBox): Profiles {
+  const open = ({ sealed, ...row }: ProfileRow): StoredProfile => {
+    const body = box.open(Buffer.from(sealed, "base64"), contextOf(row.name));
+    return { ...row, body: JSON.parse(Buffer.from(body).toString()) as unknown };
+  };
+  const get = async (connection: Queryable, name: string): Promise<StoredProfile | undefined> => {
+    const [row] = await connection.query<ProfileRow>(`select ${PROFILE_COLUMNS} from profile where name = $1`, [name]);
+    return row === undefined ? undefined : open(row);
+  };
+  return {
+    put: (name, body, now) =>
+      database.transaction(async (connection) => {
+        await connection.query("lock table profile in share row exclusive mode");
+        const text = JSON.stringify(body);
+        const known = await get(connection, name);
+        if (known !== undefined && isDeepStrictEqual(known.body, JSON.parse(text))) return known;
+        const version = (known?.version ?? 0) + 1;
+        const sealed = Buffer.from(box.seal(Buffer.from(text), contextOf(name))).toString("base64");
+        await connection.query(
+          `insert into profile (name, version, sealed, updated_at) values ($1, $2, decode($3, 'base64'), $4)
+           on conflict (name) do update set version = excluded.version, sealed = excluded.sealed, updated_at = excluded.updated_at`,
+          [name, version, sealed, now],
+        );
+        return { name, version, body: JSON.parse(text) as unknown, updatedAt: now };
+      }),
+    get: (name) => get(database, name),
+    async all() {
+      return (await database.query<ProfileRow>(`select ${PROFILE_COLUMNS} from profile order by name`)).map(open);
+    },
+  };
+}
+
+function contextOf(profile: string): string {
+  return `profile:${profile}`;
+}
+
+/** The instances the balancer remembers over a restart. */
+export function createInstances(database: Database): Instances {
+  return {
+    async put({ id, ipv4, ipv6, port, state, registeredAt, lastSeen, capacity }) {
+      await database.query(
+        `insert into instance (id, ipv4, ipv6, port, state, registered_at, last_seen, capacity)
+         values ($1, $2, $3, $4, $5, $6, $7, $8::json)
+         on conflict (id) do update set ipv4 = excluded.ipv4, ipv6 = excluded.ipv6, port = excluded.port, state = excluded.state,
+           registered_at = excluded.registered_at, last_seen = excluded.last_seen, capacity = excluded.capacity`,
+        [id, ipv4, ipv6, port, state, registeredAt, lastSeen, JSON.stringify(capacity)],
+      );
+    },
+    all: () =>
+      database.query<StoredInstance>(
+        `select id, ipv4, ipv6, port, state, registered_at as "registeredAt", last_seen as "lastSeen", capacity
+         from instance order by id`,
+      ),
+    remove: (id) =>
+      database.transaction(async (connection) => {
+        await connection.query("delete from instance where id = $1", [id]);
+        await connection.query("delete from notification_mark where instance = $1", [id]);
+      }),
+  };
+}
+
+/** Small values by key. */
+export function createSettings(database: Database): Settings {
+  return {
+    async get(key) {
+      const [row] = await database.query<{ value: unknown }>("select value from setting where key = $1", [key]);
+      return row?.value;
+    },
+    async put(key, value) {
+      await database.query(
+        "insert into setting (key, value) values ($1, $2::json) on conflict (key) do update set value = excluded.value",
+        [key, JSON.stringify(value)],
+      );
+    },
+  };
+}
