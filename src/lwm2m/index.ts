@@ -1,7 +1,9 @@
 export { decodeContent, decodeSenmlPack, encodeContent } from "./codec.ts";
+export { findInconsistencies } from "./consistency.ts";
 export { ContentFormat, isWriteFormat, WRITE_FORMATS, type WriteFormatName } from "./content-format.ts";
 export { type DiscoverAnswer, type DiscoverEntry, decodeDiscover, encodeDiscover } from "./discover.ts";
 export { InvalidPath, MalformedContent, ProfileMismatch, UnencodableValue, UnsupportedContentFormat } from "./errors.ts";
+export { isLeshanConfig, type LeshanProfiles, parseLeshanConfig } from "./leshan.ts";
 export {
   type MultipleResource,
   multiple,
@@ -18,5 +20,7 @@ export {
 } from "./node.ts";
 export { CORE_OBJECTS, type ObjectDefinition, type ObjectDefinitions, type ResourceDefinition } from "./objects.ts";
 export { formatPath, isValidId, MAX_ID, type Path, parsePath, uriPath } from "./path.ts";
+export { type BootstrapProfile, parseProfile, profileWarnings, type ServerAccount } from "./profile.ts";
+export { bootstrapSteps, compileProfile } from "./profile-compile.ts";
 export type { SenmlRecord } from "./senml-pack.ts";
 export type { BootstrapStep, CompiledProfile, DeviceFacts } from "./steps.ts";

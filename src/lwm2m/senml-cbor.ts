@@ -1,4 +1,4 @@
-import { decode, encode, Token, Type } from "cborg";
+import { decode, encode, Token, Tokenizer, Type } from "cborg";
 import { MalformedContent } from "./errors.ts";
 import { CBOR_LABELS, SENML_VERSION, type SenmlRecord } from "./senml-pack.ts";
 
@@ -27,6 +27,31 @@ const ENCODE_OPTIONS = {
 
 const DECODE_OPTIONS = { strict: true, useMaps: true, rejectDuplicateMapKeys: true, allowUndefined: false };
 
+/** Lets one array of maps of plain values through and nothing nested deeper, so that no input can exhaust the stack. */
+class FlatTokenizer extends Tokenizer {
+  #inArray = false;
+  /** How many keys and values of the map being read are still to come. */
+  #left = 0;
+
+  override next(): Token {
+    const token = super.next();
+    if (Type.equals(token.type, Type.array)) {
+      if (this.#inArray) throw new MalformedContent("SenML CBOR: an array stands inside the pack");
+      this.#inArray = true;
+    } else if (Type.equals(token.type, Type.map)) {
+      if (this.#left > 0) throw new MalformedContent("SenML CBOR: a map stands inside a record");
+      this.#left = 2 * Number(token.value);
+    } else if (Type.equals(token.type, Type.tag)) {
+      throw new MalformedContent("SenML CBOR: a tag stands inside the pack");
+    } else if (Type.equals(token.type, Type.break)) {
+      this.#left = 0;
+    } else if (this.#left > 0) {
+      this.#left -= 1;
+    }
+    return token;
+  }
+}
+
 /**
  * Reads a pack: an array of maps.
  * @throws MalformedContent
@@ -34,8 +59,9 @@ const DECODE_OPTIONS = { strict: true, useMaps: true, rejectDuplicateMapKeys: tr
 export function decodeSenmlCbor(payload: Uint8Array): SenmlRecord[] {
   let pack: unknown;
   try {
-    pack = decode(payload, DECODE_OPTIONS);
+    pack = decode(payload, { ...DECODE_OPTIONS, tokenizer: new FlatTokenizer(payload, DECODE_OPTIONS) });
   } catch (cause) {
+    if (cause instanceof MalformedContent) throw cause;
     throw new MalformedContent("SenML CBOR: not well-formed CBOR", { cause });
   }
   if (!Array.isArray(pack)) throw new MalformedContent("SenML CBOR: a pack is an array");

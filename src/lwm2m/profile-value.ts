@@ -1,0 +1,143 @@
+import { fromHex, utf8 } from "../lib/bytes.ts";
+import { InvalidInput } from "../lib/errors.ts";
+import { ProfileMismatch } from "./errors.ts";
+import { isInteger64, type ResourceType, type ResourceValue, toInteger } from "./node.ts";
+import type { ResourceDefinition } from "./objects.ts";
+import { MAX_ID } from "./path.ts";
+import type { PlainValue, ValueSetting } from "./profile.ts";
+import type { DeviceFacts } from "./steps.ts";
+
+/** A value of a profile: known now, or once the device is. */
+export type ValueTemplate = { readonly known: ResourceValue } | { fill(device: DeviceFacts): ResourceValue };
+
+/** How the value of `{ KEY: value }` is to be read. */
+type Notation = ResourceType | "hex" | "text" | "base64";
+const NOTATIONS: readonly string[] = [
+  ...["string", "integer", "unsigned", "float", "boolean", "time", "objlnk"],
+  ...["hex", "text", "base64"],
+];
+
+const PLACEHOLDER = /\{([A-Za-z][\w.-]*)\}/g;
+
+/**
+ * Makes a template of one value.
+ * @param definition of the resource, if its object has one; it says the type and the range
+ * @param where the resource's path, for the errors of {@link ValueTemplate}
+ * @throws InvalidInput saying what is wrong, without the path and without the value
+ */
+export function valueTemplate(setting: ValueSetting, definition: ResourceDefinition | undefined, where: string): ValueTemplate {
+  const [notation, plain] = notationOf(setting, definition?.type);
+  if (typeof plain !== "string" || !plain.includes("{")) return { known: inRange(read(notation, plain), definition) };
+  const parts = placeholders(plain);
+  if (!parts.some((part) => "fill" in part)) return { known: inRange(read(notation, plain), definition) };
+  return {
+    fill: (device) => {
+      let text = "";
+      for (const part of parts) text += "fill" in part ? part.fill(device, where) : part.text;
+      try {
+        return inRange(read(notation, text), definition);
+      } catch (error) {
+        throw new ProfileMismatch(
+          `${where}: with the attributes of this device ${error instanceof Error ? error.message : error}`,
+        );
+      }
+    },
+  };
+}
+
+function notationOf(setting: ValueSetting, defined: ResourceType | undefined): [Notation, PlainValue] {
+  if (typeof setting !== "object") return [defined ?? guess(setting), setting];
+  const [[notation, plain] = ["", ""], ...rest] = Object.entries(setting);
+  if (rest.length > 0 || !NOTATIONS.includes(notation)) {
+    throw new InvalidInput(`expected { TYPE: value } with one of ${NOTATIONS.join(", ")}`);
+  }
+  const type = ["hex", "text", "base64"].includes(notation) ? "opaque" : notation;
+  if (defined !== undefined && defined !== type) throw new InvalidInput(`is of type ${defined}, not ${type}`);
+  return [notation as Notation, plain];
+}
+
+/** For a resource nobody defined. */
+function guess(plain: PlainValue): ResourceType {
+  if (typeof plain === "number") return Number.isInteger(plain) ? "integer" : "float";
+  return typeof plain === "boolean" ? "boolean" : "string";
+}
+
+type Part = { readonly text: string } | { fill(device: DeviceFacts, where: string): string };
+
+function placeholders(template: string): Part[] {
+  const parts: Part[] = [];
+  let at = 0;
+  for (const match of template.matchAll(PLACEHOLDER)) {
+    const name = match[1] ?? "";
+    parts.push({ text: template.slice(at, match.index) });
+    at = match.index + match[0].length;
+    if (name === "endpoint") parts.push({ fill: (device) => device.endpoint });
+    else if (name.startsWith("attributes.")) parts.push({ fill: attribute(name.slice("attributes.".length)) });
+    else throw new InvalidInput(`unknown placeholder {${name}}; there are {endpoint} and {attributes.NAME}`);
+  }
+  parts.push({ text: template.slice(at) });
+  return parts;
+}
+
+function attribute(name: string): (device: DeviceFacts, where: string) => string {
+  return (device, where) => {
+    const value = Object.hasOwn(device.attributes, name) ? device.attributes[name] : undefined;
+    if (value === undefined || value === "")
+      throw new ProfileMismatch(`${where}: needs the attribute "${name}", which this device has not`);
+    return value;
+  };
+}
+
+function read(notation: Notation, plain: PlainValue): ResourceValue {
+  switch (notation) {
+    case "string":
+      if (typeof plain !== "string") throw new InvalidInput("is a string; put it in quotes");
+      return { type: "string", value: plain };
+    case "integer":
+    case "unsigned":
+    case "time": {
+      const value = typeof plain === "string" && /^-?\d{1,20}$/.test(plain) ? toInteger(BigInt(plain)) : plain;
+      if (typeof value !== "number" && typeof value !== "bigint") throw new InvalidInput("is a whole number");
+      if (!isInteger64(notation, value))
+        throw new InvalidInput(`is a whole number of 64 bits${notation === "unsigned" ? ", not negative" : ""}`);
+      return { type: notation, value: toInteger(value) };
+    }
+    case "float": {
+      const value = typeof plain === "string" && plain.trim() !== "" ? Number(plain) : plain;
+      if (typeof value !== "number" || !Number.isFinite(value)) throw new InvalidInput("is a number");
+      return { type: "float", value };
+    }
+    case "boolean":
+      if (plain !== true && plain !== false && plain !== "true" && plain !== "false") throw new InvalidInput("is true or false");
+      return { type: "boolean", value: plain === true || plain === "true" };
+    case "objlnk": {
+      const [, objectId, instanceId] = /^(\d{1,5}):(\d{1,5})$/.exec(String(plain)) ?? [];
+      if (!(Number(objectId) <= MAX_ID && Number(instanceId) <= MAX_ID))
+        throw new InvalidInput('is an object link such as "21:0"');
+      return { type: "objlnk", value: { objectId: Number(objectId), instanceId: Number(instanceId) } };
+    }
+    default:
+      return { type: "opaque", value: readOpaque(notation, plain) };
+  }
+}
+
+function readOpaque(notation: Notation, plain: PlainValue): Uint8Array {
+  // A key of digits only, unquoted, has become a number with other digits.
+  if (typeof plain !== "string") throw new InvalidInput("is bytes; write them as hex in quotes, or as { text: ... }");
+  if (notation === "text") return utf8(plain);
+  if (notation !== "base64") return fromHex(plain, "hex");
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(plain) || plain.length % 4 !== 0) throw new InvalidInput("is not base64");
+  return new Uint8Array(Buffer.from(plain, "base64"));
+}
+
+function inRange(value: ResourceValue, definition: ResourceDefinition | undefined): ResourceValue {
+  if (definition?.range === undefined) return value;
+  const [min, max] = definition.range;
+  if (value.type === "string" || value.type === "opaque") {
+    const { length } = value.value;
+    if (length < min || length > max) throw new InvalidInput(`has a length of ${length}; ${min} to ${max} are allowed`);
+  } else if (typeof value.value === "number" || typeof value.value === "bigint") {
+    if (value.value < min || value.value > max) throw new InvalidInput(`is ${value.value}; ${min} to ${max} are allowed`);
+  }
+  return value;
+}
