@@ -1,8 +1,10 @@
 export { ipv4Bytes, ipv6Bytes } from "./address.ts";
+export { AnswerWriter } from "./answer.ts";
 export { Chaskey } from "./chaskey.ts";
 export * from "./constants.ts";
 export type { Generation } from "./generation.ts";
 export type { AddressTable, InstanceAddresses } from "./instance-addresses.ts";
 export { nameToWire, relativeLength } from "./name.ts";
 export { Query, type QueryKind } from "./query.ts";
+export { type DataPart, type RecordParts, type RecordTemplate, recordTemplate } from "./record.ts";
 export { NO_NAME, NON_TERMINAL, ZoneTable, type ZoneTableOptions } from "./zone-table.ts";

@@ -1,0 +1,104 @@
+import type { Milliseconds } from "../lib/clock.ts";
+import type { Socket } from "../net/index.ts";
+import { MAX_ANSWER, type Responder } from "./responder.ts";
+
+/** Limits of the TCP side (RFC 7766 section 6.2). */
+export interface TcpLimits {
+  /** Connections open at once; for one more, the one that was silent longest is closed. */
+  readonly connections: number;
+  /** A connection on which no whole query came for so long is closed: one that sends single bytes too. */
+  readonly idle: Milliseconds;
+}
+
+/** As many as BIND allows (`tcp-clients`); an idle time of seconds as RFC 7766 section 6.2.3 asks. */
+export const TCP_LIMITS: TcpLimits = { connections: 150, idle: 10_000 };
+
+/** The longest query taken: a name, OPT with cookies and a TSIG fit well, and nobody makes us hold 64 KiB. */
+const MAX_QUERY = 4096;
+/** Bytes in front of each message that say its length (RFC 1035 section 4.2.2). */
+const PREFIX = 2;
+/** Answers are handed to the system together, in about so many bytes. */
+const BATCH = 16_384;
+
+/** The TCP side of a nameserver: many queries on a connection, answered in their order (RFC 7766). */
+export class TcpConnections {
+  readonly #responder: Responder;
+  readonly #limits: TcpLimits;
+  readonly #batch = new Uint8Array(BATCH + PREFIX + MAX_ANSWER);
+  /** In the order of their last whole query, the longest silent first; with what ends them. */
+  readonly #open = new Map<Socket, NodeJS.Timeout>();
+
+  constructor(responder: Responder, limits: TcpLimits) {
+    this.#responder = responder;
+    this.#limits = limits;
+  }
+
+  /** Takes over a new connection. */
+  serve(socket: Socket): void {
+    const [longestSilent] = this.#open.keys();
+    if (longestSilent !== undefined && this.#open.size >= this.#limits.connections) this.#cutOff(longestSilent);
+    this.#open.set(
+      socket,
+      setTimeout(() => this.#cutOff(socket), this.#limits.idle),
+    );
+    let waiting: Uint8Array = new Uint8Array(0);
+    const answerWaiting = (): void => {
+      const used = this.#answerAll(socket, waiting);
+      waiting = waiting.subarray(used);
+      // Who does not read the answers may not ask more.
+      if (socket.writableNeedDrain) socket.pause();
+      else socket.resume();
+    };
+    socket.on("data", (chunk: Buffer) => {
+      waiting = waiting.length === 0 ? chunk : Buffer.concat([waiting, chunk]);
+      answerWaiting();
+    });
+    socket.on("drain", answerWaiting);
+    socket.on("error", () => this.#cutOff(socket));
+    socket.on("close", () => this.#cutOff(socket));
+  }
+
+  /** Answers the whole queries in `bytes` as far as the client takes answers. @returns how many bytes they took */
+  #answerAll(socket: Socket, bytes: Uint8Array): number {
+    let used = 0;
+    let filled = 0;
+    const flush = (): void => {
+      if (filled > 0) socket.write(Buffer.from(this.#batch.subarray(0, filled)));
+      filled = 0;
+    };
+    while (bytes.length - used >= PREFIX && !socket.writableNeedDrain) {
+      const length = ((bytes[used] as number) << 8) | (bytes[used + 1] as number);
+      const end = used + PREFIX + length;
+      if (length <= MAX_QUERY && end > bytes.length) break;
+      const answer =
+        length > MAX_QUERY ? 0 : this.#responder.write(bytes.subarray(used + PREFIX, end), "tcp", this.#batch, filled + PREFIX);
+      if (answer === 0) {
+        // What is no query gets no answer over UDP; here it would leave the client waiting.
+        flush();
+        this.#cutOff(socket);
+        return bytes.length;
+      }
+      this.#batch[filled] = answer >> 8;
+      this.#batch[filled + 1] = answer & 0xff;
+      filled += PREFIX + answer;
+      used = end;
+      if (filled >= BATCH) flush();
+    }
+    flush();
+    if (used > 0) this.#heardFrom(socket);
+    return used;
+  }
+
+  #heardFrom(socket: Socket): void {
+    const timer = this.#open.get(socket);
+    if (timer === undefined) return;
+    this.#open.delete(socket);
+    this.#open.set(socket, timer.refresh());
+  }
+
+  #cutOff(socket: Socket): void {
+    clearTimeout(this.#open.get(socket));
+    this.#open.delete(socket);
+    socket.destroy();
+  }
+}
