@@ -1,44 +1,128 @@
-import type { Instant } from "../lib/clock.ts";
-import { InternalError } from "../lib/errors.ts";
+import type { Instant, Milliseconds } from "../lib/clock.ts";
+import { Bodies } from "./bodies.ts";
+import { decode, EMPTY_CODE, isMessage, isRequestCode, type Message, MessageType } from "./message.ts";
+import { MessageLayer } from "./message-layer.ts";
+import { Receptions } from "./receptions.ts";
+import { Requester } from "./requester.ts";
+import { Responder } from "./responder.ts";
+import { settingsOf } from "./settings.ts";
 import type { CancelRequest, CoapCounts, CoapEffects, CoapOptions, CoapPeer, CoapRequest, OnResult } from "./types.ts";
+
+/** Forgetting is done once a second at most: what is forgotten has not been needed for minutes. */
+const HOUSEKEEPING: Milliseconds = 1_000;
 
 /**
  * CoAP client and server at once (RFC 7252, block-wise RFC 7959) for many peers, as a pure state machine: datagrams and
- * the time in, effects out. `now` must never go back.
+ * the time in, effects out. The time must not go back; a clock that never steps suits best.
  */
 export class CoapEndpoint<Peer extends CoapPeer> {
-  constructor(_options: CoapOptions, _effects: CoapEffects<Peer>) {}
+  readonly #layer: MessageLayer<Peer>;
+  readonly #receptions: Receptions<Peer>;
+  readonly #bodies: Bodies<Peer>;
+  readonly #requester: Requester<Peer>;
+  readonly #responder: Responder<Peer>;
+
+  /** @throws InvalidInput when an option is out of its range */
+  constructor(options: CoapOptions, effects: CoapEffects<Peer>) {
+    const settings = settingsOf(options);
+    this.#layer = new MessageLayer(settings, (peer, datagram) => effects.send(peer, datagram));
+    this.#receptions = new Receptions(settings, this.#layer);
+    this.#bodies = new Bodies(settings);
+    this.#requester = new Requester(settings, this.#layer, this.#receptions);
+    this.#responder = new Responder(settings, this.#layer, this.#receptions, this.#bodies, (request, now) =>
+      effects.request(request, now),
+    );
+  }
 
   /** Takes in one datagram of `peer`. Never throws on what it holds; the bytes may be reused afterwards. */
-  receive(_peer: Peer, _datagram: Uint8Array, _now: Instant): void {
-    throw new InternalError("being built");
+  receive(peer: Peer, datagram: Uint8Array, now: Instant): void {
+    const decoded = decode(datagram);
+    if (decoded === undefined) return;
+    if (!isMessage(decoded)) {
+      if (decoded.rejectedId !== undefined) this.#layer.reject(peer, decoded.rejectedId);
+    } else if (decoded.type === MessageType.acknowledgement) this.#receiveAcknowledgement(peer, decoded, now);
+    else if (decoded.type === MessageType.reset) this.#receiveReset(peer, decoded, now);
+    else this.#receiveMessage(peer, decoded, now);
   }
 
   /**
    * Sends a request, or queues it behind the unanswered ones of the same peer (NSTART = 1, RFC 7252 section 4.7).
    * @returns the handle that cancels it
+   * @throws InvalidInput when a path segment, query argument or host name is longer than 255 bytes
    */
-  request(_peer: Peer, _request: CoapRequest, _now: Instant, _onResult: OnResult): CancelRequest {
-    throw new InternalError("being built");
+  request(peer: Peer, request: CoapRequest, now: Instant, onResult: OnResult): CancelRequest {
+    return this.#requester.request(this.#layer.stateOf(peer, now), request, now, onResult);
   }
 
   /** Drops all that is known of `peer`: its requests fail with `cancelled`, nothing is sent to it any more. */
-  forget(_peer: Peer, _now: Instant): void {
-    throw new InternalError("being built");
+  forget(peer: Peer, now: Instant): void {
+    const state = this.#layer.known(peer);
+    if (state === undefined) return;
+    this.#layer.drop(state);
+    this.#receptions.forget(state);
+    this.#bodies.remove(state.partial);
+    this.#bodies.remove(state.served);
+    this.#responder.forget(state);
+    this.#requester.forget(state, now);
   }
 
   /** Does what is due at `now`: retransmissions, delayed acknowledgements, time-outs, forgetting. */
-  tick(_now: Instant): void {
-    throw new InternalError("being built");
+  tick(now: Instant): void {
+    this.#layer.timers.expire(now);
+    this.#receptions.expire(now);
+    this.#bodies.expire(now);
+    this.#layer.expire(now);
   }
 
-  /** When {@link tick} is wanted next; undefined when nothing is under way. */
+  /** When {@link tick} is wanted next; undefined when nothing is kept. */
   nextDeadline(): Instant | undefined {
-    throw new InternalError("being built");
+    const timer = this.#layer.timers.next() ?? Number.POSITIVE_INFINITY;
+    // a peer outlives its receptions and bodies, so an endpoint that keeps anything has one here
+    const expiries = [this.#layer.nextExpiry(), this.#receptions.nextExpiry(), this.#bodies.nextExpiry()];
+    const expiry = Math.min(...expiries.map((instant) => instant ?? Number.POSITIVE_INFINITY));
+    const deadline = Math.min(timer, Math.ceil(expiry / HOUSEKEEPING) * HOUSEKEEPING);
+    return deadline === Number.POSITIVE_INFINITY ? undefined : deadline;
   }
 
   /** How much is held at present, for metrics. */
   counts(): CoapCounts {
-    throw new InternalError("being built");
+    return {
+      peers: this.#layer.peerCount,
+      remembered: this.#receptions.size,
+      bodies: this.#bodies.size,
+      timers: this.#layer.timers.size,
+    };
+  }
+
+  /** An id in an acknowledgement or a Reset is one of ours (RFC 7252 section 4.4). What fits nothing is ignored. */
+  #receiveAcknowledgement(peer: Peer, message: Message, now: Instant): void {
+    const state = this.#layer.known(peer);
+    if (state === undefined) return;
+    if (message.code !== EMPTY_CODE) {
+      this.#requester.receive(state, message, now);
+      return;
+    }
+    this.#requester.acknowledged(state, message.messageId, now);
+    this.#responder.settle(state, message.messageId);
+  }
+
+  #receiveReset(peer: Peer, message: Message, now: Instant): void {
+    const state = this.#layer.known(peer);
+    if (state === undefined || message.code !== EMPTY_CODE) return;
+    this.#requester.rejected(state, message.messageId, now);
+    this.#responder.settle(state, message.messageId);
+  }
+
+  /** A confirmable or non-confirmable message; its id is one of the peer's. What fits nothing is rejected (section 4.2). */
+  #receiveMessage(peer: Peer, message: Message, now: Instant): void {
+    const isRequest = isRequestCode(message.code);
+    const state = isRequest ? this.#layer.stateOf(peer, now) : this.#layer.known(peer);
+    const earlier = state === undefined ? undefined : this.#receptions.find(state, message.messageId);
+    if (state !== undefined && earlier !== undefined) {
+      if (earlier.reply !== undefined) this.#layer.send(state, earlier.reply);
+    } else if (state !== undefined && isRequest) this.#responder.receive(state, message, now);
+    else if (state === undefined || !this.#requester.receive(state, message, now)) {
+      if (message.type === MessageType.confirmable) this.#layer.reject(peer, message.messageId);
+    }
   }
 }

@@ -1,0 +1,110 @@
+import type { Instant } from "../lib/clock.ts";
+import { AgeList, Aging } from "./age-list.ts";
+import { BodyBuffer } from "./block.ts";
+import type { PeerState } from "./peer-state.ts";
+import type { Settings } from "./settings.ts";
+import type { CoapPeer, CoapResponse } from "./types.ts";
+
+/** A body in block-wise transfer between a peer and us as its server. */
+abstract class Body<Peer extends CoapPeer> extends Aging<Body<Peer>> {
+  readonly state: PeerState<Peer>;
+  /** The request it belongs to; all blocks of a transfer have the same. */
+  readonly key: string;
+
+  constructor(state: PeerState<Peer>, key: string) {
+    super();
+    this.state = state;
+    this.key = key;
+  }
+
+  /** Lets its peer know no more of it. */
+  abstract detach(): void;
+}
+
+/** The beginning of a request's body (Block1). */
+export class PartialBody<Peer extends CoapPeer> extends Body<Peer> {
+  readonly contentFormat: number | undefined;
+  readonly received: BodyBuffer;
+
+  constructor(state: PeerState<Peer>, key: string, contentFormat: number | undefined, limit: number) {
+    super(state, key);
+    this.contentFormat = contentFormat;
+    this.received = new BodyBuffer(limit);
+  }
+
+  detach(): void {
+    this.state.partial = undefined;
+  }
+}
+
+/** A response of which the peer fetches the further blocks (Block2). */
+export class ServedBody<Peer extends CoapPeer> extends Body<Peer> {
+  readonly response: CoapResponse;
+  readonly payload: Uint8Array;
+  readonly etag: Buffer;
+
+  constructor(state: PeerState<Peer>, key: string, response: CoapResponse, payload: Uint8Array, etag: Buffer) {
+    super(state, key);
+    this.response = response;
+    this.payload = payload;
+    this.etag = etag;
+  }
+
+  detach(): void {
+    this.state.served = undefined;
+  }
+}
+
+/** The bodies of all peers: one in each direction per peer, `maxBodies` overall, each for EXCHANGE_LIFETIME since its last block. */
+export class Bodies<Peer extends CoapPeer> {
+  readonly #settings: Settings;
+  readonly #byLastUse: AgeList<Body<Peer>>;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    this.#byLastUse = new AgeList(settings.exchangeLifetime);
+  }
+
+  get size(): number {
+    return this.#byLastUse.size;
+  }
+
+  /** Begins the body of a request, in the place of an unfinished one of the same peer. */
+  begin(state: PeerState<Peer>, key: string, contentFormat: number | undefined, now: Instant): PartialBody<Peer> {
+    this.remove(state.partial);
+    const body = new PartialBody(state, key, contentFormat, this.#settings.maxBody);
+    state.partial = body;
+    this.touch(body, now);
+    return body;
+  }
+
+  /** Keeps a response whose further blocks will be asked for, in the place of an older one of the same peer. */
+  serve(body: ServedBody<Peer>, now: Instant): void {
+    this.remove(body.state.served);
+    body.state.served = body;
+    this.touch(body, now);
+  }
+
+  /** Notes that a block of `body` came or went. */
+  touch(body: Body<Peer>, now: Instant): void {
+    this.#byLastUse.touch(body, now);
+    if (this.#byLastUse.size > this.#settings.maxBodies) this.remove(this.#byLastUse.oldest);
+  }
+
+  remove(body: Body<Peer> | undefined): void {
+    if (body === undefined) return;
+    this.#byLastUse.remove(body);
+    body.detach();
+  }
+
+  expire(now: Instant): void {
+    for (let body = this.#byLastUse.oldest; body !== undefined && body.expires <= now; body = this.#byLastUse.oldest) {
+      this.remove(body);
+    }
+  }
+
+  /** When {@link expire} has something to do. */
+  nextExpiry(): Instant | undefined {
+    return this.#byLastUse.oldest?.expires;
+  }
+}
