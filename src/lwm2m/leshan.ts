@@ -58,7 +58,7 @@ const SECURITY: readonly Field[] = [
     15,
     code("CA_CONSTRAINT", "SERVICE_CERTIFICATE_CONSTRAINT", "TRUST_ANCHOR_ASSERTION", "DOMAIN_ISSUER_CERTIFICATE"),
   ],
-  ["cipherSuite", 16, z.array(cipherSuite).transform((suites): Record<string, number> => ({ ...suites }))],
+  ["cipherSuite", 16, z.array(cipherSuite).transform((suites): Record<string, number> => Object.fromEntries(suites.entries()))],
   ["oscoreSecurityMode", 17, integer.transform((instance) => `21:${instance}`)],
 ];
 const SERVER: readonly Field[] = [
@@ -157,7 +157,7 @@ function isRecord(input: unknown): input is Readonly<Record<string, unknown>> {
 /**
  * Reads the JSON of Leshan's bootstrap server: a `BootstrapConfig`, or its store, a map of endpoint name to
  * `BootstrapConfig`. Same resources, same instance ids, same order; with `autoIdForSecurityObject` the ids in /0
- * start at 10. Placeholders work here as in a profile of Berth's.
+ * start at 10. Placeholders work in its texts (`uri`, `sni`) as in a profile of Berth's.
  * @throws InvalidInput with every problem and the path of each; never with a key
  */
 export function parseLeshanConfig(input: unknown, what = "Leshan configuration"): LeshanProfiles {

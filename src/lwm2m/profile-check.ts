@@ -25,11 +25,13 @@ interface Known {
 /** Checks what a profile would write, as far as it is known without a device: Leshan's checks and more. */
 export function checkProfile(profile: BootstrapProfile): ProfileReport {
   const { instances, problems } = profileInstances(profile);
+  problems.push(...profile.delete.flatMap(deleteProblems));
+  // What could not be read would only seem to be missing below.
+  if (problems.length > 0) return { problems, warnings: [] };
   const warnings: string[] = [];
   const known = instances.map(toKnown);
   const security = known.filter(({ instance }) => instance.objectId === 0);
   const servers = known.filter(({ instance }) => instance.objectId === 1);
-  problems.push(...profile.delete.flatMap(deleteProblems));
   for (const entry of known) problems.push(...missing(entry));
   for (const entry of security) {
     problems.push(...credentialProblems(entry), ...oscoreProblems(entry, known));

@@ -1,6 +1,7 @@
 import { InvalidInput } from "../lib/errors.ts";
 import type { ObjectInstance, Resource, ResourceValue } from "./node.ts";
 import { CORE_OBJECTS, type ResourceDefinition } from "./objects.ts";
+import { isValidId } from "./path.ts";
 import type { BootstrapProfile, ResourceSetting, ResourceSettings, ServerAccount, ValueSetting } from "./profile.ts";
 import { type ValueTemplate, valueTemplate } from "./profile-value.ts";
 import type { DeviceFacts } from "./steps.ts";
@@ -118,7 +119,7 @@ function resourceTemplate(
   }
   if (definition?.multiple === false) throw new InvalidInput("has one value only");
   const values = Object.entries(setting).map(([instanceId, value]): readonly [number, ValueTemplate] => {
-    if (Number(instanceId) > 65535) throw new InvalidInput("a resource instance id is 0 to 65535");
+    if (!isValidId(Number(instanceId), 3)) throw new InvalidInput("a resource instance id is 0 to 65535");
     return [Number(instanceId), valueTemplate(value as ValueSetting, definition, `${where}/${instanceId}`)];
   });
   return { kind: "multiple", id, values };

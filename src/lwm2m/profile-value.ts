@@ -1,5 +1,5 @@
 import { fromHex, utf8 } from "../lib/bytes.ts";
-import { InvalidInput } from "../lib/errors.ts";
+import { errorText, InvalidInput } from "../lib/errors.ts";
 import { ProfileMismatch } from "./errors.ts";
 import { isInteger64, type ResourceType, type ResourceValue, toInteger } from "./node.ts";
 import type { ResourceDefinition } from "./objects.ts";
@@ -37,9 +37,7 @@ export function valueTemplate(setting: ValueSetting, definition: ResourceDefinit
       try {
         return inRange(read(notation, text), definition);
       } catch (error) {
-        throw new ProfileMismatch(
-          `${where}: with the attributes of this device ${error instanceof Error ? error.message : error}`,
-        );
+        throw new ProfileMismatch(`${where}: the attributes of this device do not fit: ${errorText(error)}`);
       }
     },
   };
@@ -91,29 +89,30 @@ function attribute(name: string): (device: DeviceFacts, where: string) => string
 function read(notation: Notation, plain: PlainValue): ResourceValue {
   switch (notation) {
     case "string":
-      if (typeof plain !== "string") throw new InvalidInput("is a string; put it in quotes");
+      if (typeof plain !== "string") throw new InvalidInput("must be a text; put it in quotes");
       return { type: "string", value: plain };
     case "integer":
     case "unsigned":
     case "time": {
       const value = typeof plain === "string" && /^-?\d{1,20}$/.test(plain) ? toInteger(BigInt(plain)) : plain;
-      if (typeof value !== "number" && typeof value !== "bigint") throw new InvalidInput("is a whole number");
+      if (typeof value !== "number" && typeof value !== "bigint") throw new InvalidInput("must be a whole number");
       if (!isInteger64(notation, value))
-        throw new InvalidInput(`is a whole number of 64 bits${notation === "unsigned" ? ", not negative" : ""}`);
+        throw new InvalidInput(`must be a whole number of 64 bits${notation === "unsigned" ? ", not negative" : ""}`);
       return { type: notation, value: toInteger(value) };
     }
     case "float": {
       const value = typeof plain === "string" && plain.trim() !== "" ? Number(plain) : plain;
-      if (typeof value !== "number" || !Number.isFinite(value)) throw new InvalidInput("is a number");
+      if (typeof value !== "number" || !Number.isFinite(value)) throw new InvalidInput("must be a number");
       return { type: "float", value };
     }
     case "boolean":
-      if (plain !== true && plain !== false && plain !== "true" && plain !== "false") throw new InvalidInput("is true or false");
+      if (plain !== true && plain !== false && plain !== "true" && plain !== "false")
+        throw new InvalidInput("must be true or false");
       return { type: "boolean", value: plain === true || plain === "true" };
     case "objlnk": {
       const [, objectId, instanceId] = /^(\d{1,5}):(\d{1,5})$/.exec(String(plain)) ?? [];
       if (!(Number(objectId) <= MAX_ID && Number(instanceId) <= MAX_ID))
-        throw new InvalidInput('is an object link such as "21:0"');
+        throw new InvalidInput('must be an object link such as "21:0"');
       return { type: "objlnk", value: { objectId: Number(objectId), instanceId: Number(instanceId) } };
     }
     default:
@@ -123,9 +122,9 @@ function read(notation: Notation, plain: PlainValue): ResourceValue {
 
 function readOpaque(notation: Notation, plain: PlainValue): Uint8Array {
   // A key of digits only, unquoted, has become a number with other digits.
-  if (typeof plain !== "string") throw new InvalidInput("is bytes; write them as hex in quotes, or as { text: ... }");
+  if (typeof plain !== "string") throw new InvalidInput("must be bytes; write them as hex in quotes, or as { text: ... }");
   if (notation === "text") return utf8(plain);
-  if (notation !== "base64") return fromHex(plain, "hex");
+  if (notation !== "base64") return fromHex(plain, "must be hex");
   if (!/^[A-Za-z0-9+/]*={0,2}$/.test(plain) || plain.length % 4 !== 0) throw new InvalidInput("is not base64");
   return new Uint8Array(Buffer.from(plain, "base64"));
 }
@@ -135,7 +134,9 @@ function inRange(value: ResourceValue, definition: ResourceDefinition | undefine
   const [min, max] = definition.range;
   if (value.type === "string" || value.type === "opaque") {
     const { length } = value.value;
-    if (length < min || length > max) throw new InvalidInput(`has a length of ${length}; ${min} to ${max} are allowed`);
+    // Empty stands for "none" whatever the range; Leshan writes /0/x/7 so.
+    if (length > 0 && (length < min || length > max))
+      throw new InvalidInput(`has a length of ${length}; ${min} to ${max} are allowed`);
   } else if (typeof value.value === "number" || typeof value.value === "bigint") {
     if (value.value < min || value.value > max) throw new InvalidInput(`is ${value.value}; ${min} to ${max} are allowed`);
   }

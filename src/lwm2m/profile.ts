@@ -54,14 +54,15 @@ export type ValueSetting = PlainValue | { readonly [type: string]: PlainValue };
 export type PlainValue = string | number | boolean;
 
 const PATH_OF_INSTANCE = /^\/(0|[1-9]\d{0,4})\/(0|[1-9]\d{0,4})$/;
-const resourceId = z.string().regex(/^(0|[1-9]\d{0,4})$/, "a resource id is a number from 0 to 65535");
+const RESOURCE_ID = /^(0|[1-9]\d{0,4})$/;
 const plainValue = z.union([z.string(), z.number(), z.boolean()]);
 const valueSetting = z.union([plainValue, z.record(z.string(), plainValue)]);
 const resourceSettings: z.ZodType<ResourceSettings> = z.record(
-  resourceId,
+  z.string().regex(RESOURCE_ID),
   z.union([valueSetting, z.record(z.string(), valueSetting)], {
     error: "expected a value, { TYPE: value }, or values by resource instance id",
   }),
+  { error: (issue) => (issue.code === "invalid_key" ? "a resource id is a number from 0 to 65535" : undefined) },
 );
 
 const lifetime = z
@@ -98,7 +99,9 @@ const BootstrapProfileSchema: z.ZodType<BootstrapProfile> = z.strictObject({
     )
     .default([]),
   objects: z
-    .record(z.string().regex(PATH_OF_INSTANCE, "expected the path of an object instance, such as /2/0"), resourceSettings)
+    .record(z.string().regex(PATH_OF_INSTANCE), resourceSettings, {
+      error: (issue) => (issue.code === "invalid_key" ? "expected the path of an object instance, such as /2/0" : undefined),
+    })
     .default({}),
 });
 
