@@ -52,10 +52,13 @@ function randomText(key: Uint8Array, step: Step, length: number): string {
 
 /** The hashed parameters in their stated order, the separator between them (N3). Hashed as UTF-8. */
 export function messageText(recipe: Recipe, key: Uint8Array, endpoint: string, step: Step): string {
-  return recipe.parameters
-    .filter(({ hashed }) => hashed)
-    .map((parameter) => parameterText(parameter, key, endpoint, step))
-    .join(recipe.separator);
+  let text: string | undefined;
+  for (const parameter of recipe.parameters) {
+    if (!parameter.hashed) continue;
+    const next = parameterText(parameter, key, endpoint, step);
+    text = text === undefined ? next : text + recipe.separator + next;
+  }
+  return text ?? "";
 }
 
 /**

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { HashFunction } from "./function.ts";
 
 /** SHA-256 cut to its first `bits` bits: the suites of RFC 6920 section 9.4. */
@@ -8,13 +8,7 @@ function suite(name: string, bits: number): HashFunction {
     name,
     options: [],
     outputLength: () => bits / 8,
-    derive: (input) =>
-      new Uint8Array(
-        createHash("sha256")
-          .update(input)
-          .digest()
-          .subarray(0, bits / 8),
-      ),
+    derive: (input) => new Uint8Array(hash("sha256", input, "buffer").subarray(0, bits / 8)),
   };
 }
 
