@@ -16,7 +16,7 @@ export function encodeSenmlCbor(records: Iterable<SenmlRecord>): Uint8Array {
     if (record.vlo !== undefined) fields.set("vlo", record.vlo);
     pack.push(fields);
   }
-  return encode(pack, ENCODE_OPTIONS);
+  return new Uint8Array(encode(pack, ENCODE_OPTIONS));
 }
 
 const ENCODE_OPTIONS = {
@@ -25,7 +25,7 @@ const ENCODE_OPTIONS = {
   typeEncoders: { number: (value: number) => (Object.is(value, -0) ? [new Token(Type.float, value)] : null) },
 };
 
-const DECODE_OPTIONS = { strict: true, useMaps: true, rejectDuplicateMapKeys: true, allowUndefined: false };
+const DECODE_OPTIONS = { strict: true, allowBigInt: true, useMaps: true, rejectDuplicateMapKeys: true, allowUndefined: false };
 
 /** Lets one array of maps of plain values through and nothing nested deeper, so that no input can exhaust the stack. */
 class FlatTokenizer extends Tokenizer {

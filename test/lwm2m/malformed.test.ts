@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import fc from "fast-check";
+import {
+  ContentFormat,
+  decodeContent,
+  decodeDiscover,
+  decodeSenmlPack,
+  MalformedContent,
+  type Path,
+  parsePath,
+} from "../../src/lwm2m/index.ts";
+
+const FORMATS = [ContentFormat.tlv, ContentFormat.senmlJson, ContentFormat.senmlCbor];
+const PATHS: readonly Path[] = [[], [0], [0, 10], [1, 10], [2, 0, 2], [2, 0, 2, 101]];
+
+/** Reads, and fails the test for anything but a value or the one documented error. */
+function survives(read: () => unknown): void {
+  try {
+    read();
+  } catch (error) {
+    assert.ok(error instanceof MalformedContent, String(error));
+    assert.equal(error.code, "malformed-content");
+  }
+}
+
+test("random bytes are read or refused, in every format and at every level", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), fc.constantFrom(...PATHS), (bytes, path) => {
+      for (const format of FORMATS) survives(() => decodeContent(format, path, bytes));
+      survives(() => decodeDiscover(bytes));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test("random text with the marks of JSON and link format is read or refused", () => {
+  const text = fc.array(
+    fc.constantFrom(...'[]{}":,\\<>;=/0123.-eE tn', '"bn"', '"n"', '"v"', '"/0/10/0"', "</0/1>", 'uri="', "\u0000", "ü"),
+    { maxLength: 60 },
+  );
+  fc.assert(
+    fc.property(text, (parts) => {
+      const bytes = Buffer.from(parts.join(""), "utf8");
+      survives(() => decodeContent(ContentFormat.senmlJson, [0], bytes));
+      survives(() => decodeDiscover(bytes));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test("every truncation and every single changed byte of the vectors is read or refused", () => {
+  const { content } = JSON.parse(readFileSync("vectors/lwm2m.json", "utf8")) as {
+    content: { format: number; path: string; hex?: string; text?: string }[];
+  };
+  for (const { format, path, hex, text } of content) {
+    const bytes = text === undefined ? Buffer.from(hex ?? "", "hex") : Buffer.from(text, "utf8");
+    for (let at = 0; at < bytes.length; at += 1) {
+      survives(() => decodeContent(format, parsePath(path), bytes.subarray(0, at)));
+      for (const flip of [0x01, 0x80, 0xff]) {
+        const changed = Buffer.from(bytes);
+        changed[at] = (changed[at] ?? 0) ^ flip;
+        survives(() => decodeContent(format, parsePath(path), changed));
+      }
+    }
+  }
+});
+
+test("deep nesting and made-up sizes cost nothing", () => {
+  const hostile: readonly [number, Uint8Array][] = [
+    [ContentFormat.senmlJson, Buffer.from("[".repeat(500_000))],
+    [ContentFormat.senmlJson, Buffer.from(`"${"a".repeat(4_000_000)}`)],
+    [ContentFormat.senmlJson, Buffer.from(`["${"\\a".repeat(1_000_000)}`)],
+    [ContentFormat.senmlJson, Buffer.from(`[{"n":"/0/0/1","v":${"9".repeat(1_000_000)}}]`)],
+    [ContentFormat.senmlCbor, Buffer.alloc(500_000, 0x81)],
+    [ContentFormat.senmlCbor, Buffer.alloc(500_000, 0x9f)],
+    [ContentFormat.senmlCbor, Buffer.concat([Buffer.of(0x81), Buffer.alloc(500_000, 0xa1)])],
+    [ContentFormat.senmlCbor, Buffer.concat([Buffer.of(0x81), Buffer.alloc(500_000, 0xd8)])],
+    [ContentFormat.senmlCbor, Buffer.from("9affffffff", "hex")],
+    [ContentFormat.senmlCbor, Buffer.from("81a100" + "7bffffffffffffffff", "hex")],
+    [ContentFormat.tlv, Buffer.from("d800ffffff00", "hex")],
+  ];
+  const start = process.cpuUsage();
+  for (const [format, bytes] of hostile) assert.throws(() => decodeContent(format, [0, 0], bytes), { code: "malformed-content" });
+  assert.ok(process.cpuUsage(start).user < 2_000_000);
+});
+
+test("a long base name is not multiplied by the records below it", () => {
+  const pack = [{ bn: `/${"0".repeat(50_000)}`, n: "1", v: 1 }, ...Array.from({ length: 5000 }, (_, n) => ({ n: `${n}`, v: 1 }))];
+  assert.throws(() => decodeContent(ContentFormat.senmlJson, [0], Buffer.from(JSON.stringify(pack))), {
+    code: "malformed-content",
+  });
+});
+
+const refuse = (format: number, path: Path, bytes: string, encoding: "hex" | "utf8"): void => {
+  assert.throws(() => decodeContent(format, path, Buffer.from(bytes, encoding)), { code: "malformed-content" }, bytes);
+};
+
+test("TLV that means nothing at its path is refused", () => {
+  for (const [path, hex] of [
+    [[], "c10001"], // no object
+    [[1], "c10001"], // a resource where instances stand
+    [[1], "28ffff00"], // instance 65535
+    [[1, 0], "0800 03 c10001".replaceAll(" ", "").replace("0800", "0801")], // the instance of another path
+    [[1, 0], "410001"], // a resource instance by itself
+    [[1, 0], "c10001c10002"], // twice the same
+    [[1, 0], "c3000000ff"], // an integer of three bytes
+    [[1, 0], "c10602"], // a boolean that is 2
+    [[1, 0], "c107ff"], // not UTF-8
+    [[1, 0], "c30a000000"], // a short object link
+    [[1, 0, 7], "c10655"], // another resource than the path's
+    [[2, 0, 2, 5], "410601"], // another resource instance
+  ] as const) {
+    refuse(ContentFormat.tlv, path, hex, "hex");
+  }
+});
+
+test("SenML that means nothing at its path is refused", () => {
+  for (const text of [
+    "{}",
+    "[1]",
+    '[{"n":"/1/0/0","v":1},]',
+    '[{"n":"/1/0/0","v":1}] x',
+    '[{"n":"/1/0/0","v":01}]',
+    '[{"n":"/1/0/0"}]', // no value
+    '[{"n":"/1/0/0","v":1,"vs":"1"}]', // two
+    '[{"n":"/1/0/0","vs":"1"}]', // a string for an integer
+    '[{"n":"/1/0/0","v":1.5}]',
+    '[{"n":"/1/0/13","v":-1}]', // unsigned
+    '[{"n":"/1/0/0","v":9223372036854775808}]',
+    '[{"n":"/1/1/0","v":1}]', // not below the path
+    '[{"n":"/1/0","v":1}]', // no resource
+    '[{"n":"1/0/0","v":1}]',
+    '[{"n":"/1/0/0","v":1},{"n":"/1/0/0","v":1}]',
+    '[{"n":"/1/0/0","v":1},{"n":"/1/0/0/0","v":1}]',
+    '[{"n":"/1/0/0","n":"/1/0/1","v":1}]',
+    '[{"n":"/1/0/0","v":1,"hash_":1}]', // must be understood
+    '[{"n":"/1/0/0","v":1,"bv":1}]',
+    '[{"n":"/1/0/0","v":1,"bver":11}]',
+    '[{"n":"/1/0/0","v":1,"u":{"x":1}}]',
+    '[{"n":"/1/0/10","vlo":"1:65536"}]',
+    '[{"n":"/1/0/10","vlo":"1"}]',
+    '[{"n":"/1/0/99","vd":"a"}]',
+    '[{"n":"/1/0/99","vd":"++++"}]',
+  ]) {
+    refuse(ContentFormat.senmlJson, [1, 0], text, "utf8");
+  }
+  for (const hex of [
+    "80ff",
+    "81a2006600",
+    "81a10061",
+    "81a2000061",
+    "81a300672f312f302f300201" + "0201",
+    "81a300672f312f302f3002012005" + "ff",
+    "81c1a0",
+  ]) {
+    refuse(ContentFormat.senmlCbor, [1, 0], hex, "hex");
+  }
+});
+
+test("a resource no definition knows is kept: opaque in TLV, by its field in SenML", () => {
+  const [tlv] = decodeContent(ContentFormat.tlv, [9999, 0], Buffer.from("c20501ff", "hex"));
+  assert.deepEqual(tlv?.resources.get(5), { kind: "single", id: 5, value: { type: "opaque", value: Uint8Array.of(1, 255) } });
+  const text =
+    '[{"bn":"/9999/0/","n":"1","v":-5},{"n":"2","v":0.5},{"n":"3","vs":"a"},{"n":"4","vb":true},{"n":"5/1","vlo":"1:2"}]';
+  const [senml] = decodeContent(ContentFormat.senmlJson, [9999, 0], Buffer.from(text));
+  const types = [...(senml?.resources.values() ?? [])].map((resource) =>
+    resource.kind === "single" ? resource.value.type : "multiple",
+  );
+  assert.deepEqual(types, ["integer", "float", "string", "boolean", "multiple"]);
+});
+
+test("records of base fields only say where the next ones stand", () => {
+  const [instance] = decodeContent(
+    ContentFormat.senmlJson,
+    [1, 0],
+    Buffer.from('[{"bn":"/1/0/"},{"n":"0","v":7,"u":"x","t":-5}]'),
+  );
+  assert.deepEqual(instance?.resources.get(0), { kind: "single", id: 0, value: { type: "integer", value: 7 } });
+});
+
+test("a format Berth does not read has a code of its own", () => {
+  for (const format of [0, 40, 11543]) {
+    assert.throws(() => decodeContent(format, [1, 0], new Uint8Array()), { code: "unsupported-content-format" });
+    assert.throws(() => decodeSenmlPack(format, new Uint8Array()), { code: "unsupported-content-format" });
+  }
+});
+
+test("link format that is none is refused", () => {
+  for (const text of [
+    "x",
+    "</0>,",
+    "</0>;;x",
+    "</0></1>",
+    "</0",
+    'lwm2m="1.0"</0>',
+    '</0/0>;uri="coap',
+    "</0/0>;ssid=abc",
+    ",</0>",
+  ]) {
+    assert.throws(() => decodeDiscover(Buffer.from(text)), { code: "malformed-content" }, text);
+  }
+  assert.deepEqual(decodeDiscover(new Uint8Array()), { entries: [] });
+});

@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import {
+  ContentFormat,
+  decodeContent,
+  encodeContent,
+  multiple,
+  type ObjectDefinitions,
+  objectInstance,
+  type Path,
+  type Resource,
+  type ResourceDefinition,
+  type ResourceType,
+  type ResourceValue,
+  single,
+  toInteger,
+} from "../../src/lwm2m/index.ts";
+
+const FORMATS = [ContentFormat.tlv, ContentFormat.senmlJson, ContentFormat.senmlCbor];
+const TYPES: readonly ResourceType[] = ["string", "integer", "unsigned", "float", "boolean", "opaque", "time", "objlnk"];
+
+/** A resource's type follows from its id, so that any ids make a definition. */
+const typeOf = (resourceId: number): ResourceType => TYPES[resourceId % TYPES.length] ?? "opaque";
+const resources = new Map<number, ResourceDefinition>();
+for (let id = 0; id <= 65535; id += 1)
+  resources.set(id, { id, name: `Resource ${id}`, multiple: false, mandatory: false, type: typeOf(id) });
+const OBJECT = 3;
+const DEFINITIONS: ObjectDefinitions = new Map([[OBJECT, { id: OBJECT, name: "Everything", version: "1.0", resources }]]);
+
+const integer = (min: bigint, max: bigint): fc.Arbitrary<number | bigint> => {
+  const edges = [0n, 127n, 128n, 255n, 256n, 32767n, 32768n, 65536n, 2n ** 31n, 2n ** 32n, 2n ** 53n, 2n ** 63n, min, max];
+  const inside = edges.flatMap((edge) => [edge, -edge - 1n, -edge]).filter((edge) => edge >= min && edge <= max);
+  return fc.oneof(fc.constantFrom(...inside), fc.bigInt(min, max)).map(toInteger);
+};
+const int64 = integer(-(2n ** 63n), 2n ** 63n - 1n);
+/** Lengths around those where TLV's length field grows. */
+const size = fc.oneof(fc.integer({ min: 0, max: 9 }), fc.constantFrom(255, 256, 65535, 65536));
+const VALUES: Readonly<Record<ResourceType, fc.Arbitrary<ResourceValue["value"]>>> = {
+  string: fc.oneof(
+    fc.string({ unit: "grapheme" }),
+    size.map((length) => "x".repeat(length)),
+  ),
+  integer: int64,
+  unsigned: integer(0n, 2n ** 64n - 1n),
+  float: fc.double({ noNaN: true, noDefaultInfinity: true }),
+  boolean: fc.boolean(),
+  opaque: fc.oneof(
+    fc.uint8Array(),
+    size.map((length) => new Uint8Array(length).fill(7)),
+  ),
+  time: int64,
+  objlnk: fc
+    .tuple(fc.integer({ min: 0, max: 65535 }), fc.integer({ min: 0, max: 65535 }))
+    .map(([objectId, instanceId]) => ({ objectId, instanceId })),
+};
+const value = (type: ResourceType): fc.Arbitrary<ResourceValue> =>
+  VALUES[type].map((one) => ({ type, value: one }) as ResourceValue);
+
+/** Ids of one byte and of two. */
+const id = fc.oneof(fc.integer({ min: 0, max: 255 }), fc.integer({ min: 256, max: 65534 }), fc.constantFrom(0, 255, 256, 65535));
+const instanceId = id.filter((one) => one < 65535);
+const resource: fc.Arbitrary<Resource> = id.chain((resourceId) =>
+  fc.oneof(
+    value(typeOf(resourceId)).map((one): Resource => single(resourceId, one)),
+    fc
+      .uniqueArray(fc.tuple(id, value(typeOf(resourceId))), { minLength: 1, maxLength: 4, selector: ([at]) => at })
+      .map((all) => multiple(resourceId, all)),
+  ),
+);
+const someResources = fc.uniqueArray(resource, { minLength: 1, maxLength: 6, selector: (one) => one.id });
+
+for (const format of FORMATS) {
+  test(`format ${format}: what is written at any level is read back the same`, () => {
+    fc.assert(
+      fc.property(instanceId, someResources, fc.integer({ min: 1, max: 4 }), (at, all, level) => {
+        const [first] = all;
+        const whole = objectInstance(OBJECT, at, level > 2 && first !== undefined ? [first] : all);
+        const path: Path = [OBJECT, at, first?.id ?? 0].slice(0, Math.min(level, 3));
+        assert.deepEqual(decodeContent(format, path, encodeContent(format, path, [whole]), DEFINITIONS), [whole]);
+        if (level === 4 && first?.kind === "multiple") {
+          const [[instance, only]] = [...first.instances] as [[number, ResourceValue]];
+          const part = objectInstance(OBJECT, at, [multiple(first.id, [[instance, only]])]);
+          const full = [...path, instance];
+          assert.deepEqual(decodeContent(format, full, encodeContent(format, full, [part]), DEFINITIONS), [part]);
+        }
+      }),
+    );
+  });
+
+  test(`format ${format}: several instances of an object`, () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.tuple(instanceId, someResources), { maxLength: 4, selector: ([at]) => at }), (all) => {
+        const instances = all.map(([at, parts]) => objectInstance(OBJECT, at, parts));
+        assert.deepEqual(decodeContent(format, [OBJECT], encodeContent(format, [OBJECT], instances), DEFINITIONS), instances);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test(`format ${format}: an instance without resources`, () => {
+    const empty = objectInstance(OBJECT, 7, []);
+    assert.deepEqual(decodeContent(format, [OBJECT, 7], encodeContent(format, [OBJECT, 7], [empty])), [empty]);
+  });
+
+  test(`format ${format}: integers that do not fit 64 bits are not written`, () => {
+    for (const wrong of [
+      { type: "integer", value: 2n ** 63n },
+      { type: "integer", value: 1.5 },
+      { type: "unsigned", value: -1 },
+      { type: "unsigned", value: 2n ** 64n },
+      { type: "time", value: Number.NaN },
+    ] as const) {
+      assert.throws(() => encodeContent(format, [OBJECT, 0], [objectInstance(OBJECT, 0, [single(1, wrong)])]), {
+        code: "unencodable-value",
+      });
+    }
+  });
+}
+
+test("floats that JSON has no digits for survive in TLV and CBOR, and are refused in JSON", () => {
+  for (const number of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+    const one = objectInstance(OBJECT, 0, [single(3, { type: "float", value: number })]);
+    const tlv = encodeContent(ContentFormat.tlv, [OBJECT, 0], [one]);
+    assert.deepEqual(decodeContent(ContentFormat.tlv, [OBJECT, 0], tlv, DEFINITIONS), [one]);
+    const cbor = encodeContent(ContentFormat.senmlCbor, [OBJECT, 0], [one]);
+    assert.deepEqual(decodeContent(ContentFormat.senmlCbor, [OBJECT, 0], cbor, DEFINITIONS), [one]);
+    assert.throws(() => encodeContent(ContentFormat.senmlJson, [OBJECT, 0], [one]), { code: "unencodable-value" });
+  }
+});
+
+test("TLV integers take the fewest of 1, 2, 4 and 8 bytes; unsigned ones are the same to a reader of signed ones", () => {
+  const bytes = (type: "integer" | "unsigned", number: number | bigint): string => {
+    const one = objectInstance(OBJECT, 0, [single(1, { type, value: number })]);
+    return Buffer.from(encodeContent(ContentFormat.tlv, [OBJECT, 0], [one])).toString("hex");
+  };
+  assert.equal(bytes("integer", 127), "c1017f");
+  assert.equal(bytes("integer", -128), "c10180");
+  assert.equal(bytes("integer", 128), "c2010080");
+  assert.equal(bytes("integer", -32769), "c401ffff7fff");
+  assert.equal(bytes("integer", 2 ** 31), "c801080000000080000000");
+  assert.equal(bytes("unsigned", 200), "c20100c8");
+  assert.equal(bytes("unsigned", 2n ** 64n - 1n), "c80108ffffffffffffffff");
+});
