@@ -1,15 +1,14 @@
 import { loadOpenSsl, type OpenSsl } from "../dtls/index.ts";
 import type { Clock, Milliseconds } from "../lib/clock.ts";
 import type { Random } from "../lib/random.ts";
+import { type ConnectedUdpOptions, openConnectedUdp } from "../net/connected-udp.ts";
 import {
   type HostAddresses,
   type Machine,
-  openUdp,
   resolveHost,
   systemClock,
   systemRandom,
   Ticker,
-  type UdpOptions,
   type UdpSocket,
 } from "../net/index.ts";
 
@@ -22,17 +21,11 @@ export interface DeviceEnvironment {
   readonly random: Random;
   /** Looks a host up, afresh each time; rejects with {@link ResolveError}. */
   resolve(host: string): Promise<HostAddresses>;
-  openSocket(options: DeviceSocketOptions): Promise<UdpSocket>;
+  openSocket(options: ConnectedUdpOptions): Promise<UdpSocket>;
   /** Calls the device's `tick` when it is due. */
   readonly timers: { add(machine: Machine): void; remove(machine: Machine): void };
   /** Called for the first PSK handshake; throws when OpenSSL cannot be reached. */
   openssl(): OpenSsl;
-}
-
-/** A socket that talks to one server. */
-export interface DeviceSocketOptions extends UdpOptions {
-  /** Where everything is sent to. The opener may connect the socket to it, and so learn that nobody listens there. */
-  readonly peer: { readonly address: string; readonly port: number };
 }
 
 /** Settings of {@link systemEnvironment}. */
@@ -56,7 +49,7 @@ export function systemEnvironment(options: SystemEnvironmentOptions = {}): Devic
     wallClock: { now: () => systemClock.now() + clockOffset },
     random: systemRandom,
     resolve: (host) => resolveHost(host, resolvers),
-    openSocket: openUdp,
+    openSocket: openConnectedUdp,
     timers: ticker,
     openssl: loadOpenSsl,
   };
