@@ -1,0 +1,11 @@
+export type { BackoffLimits } from "./backoff.ts";
+export type { BalancerApi } from "./balancer-link.ts";
+export type { Caller } from "./caller.ts";
+export { DeviceLog } from "./device-log.ts";
+export { DeviceDirectory } from "./directory.ts";
+export { BootstrapInstance, type InstanceOptions } from "./instance.ts";
+export type { Listener } from "./listeners.ts";
+export { type LookupOutcome, Lookups, type LookupsOptions } from "./lookups.ts";
+export { NotificationQueue, type Report } from "./notification-queue.ts";
+export { BootstrapService, type ServiceOptions } from "./service.ts";
+export { nextState, SESSION_BEGIN, type SessionInput, type SessionState } from "./session.ts";
