@@ -1,0 +1,95 @@
+import type { DeviceState, FailureCause } from "../control/index.ts";
+import type { Instant } from "../lib/clock.ts";
+
+/** Stands for "no instance" where an instance's index is asked for. */
+export const NOWHERE = -1;
+
+/** What changes while a device bootstraps. Replaced as a whole, so that a change is seen all or not at all. */
+export interface Progress {
+  readonly state: DeviceState;
+  /** Index of the instance its names point at, or {@link NOWHERE}. */
+  readonly home: number;
+  /** The session in progress, or the last one. */
+  readonly session: string | null;
+  readonly commencedAt: Instant | null;
+  readonly completedAt: Instant | null;
+  readonly attempts: number;
+  readonly failures: number;
+  readonly failure: FailureCause | null;
+}
+
+/** Progress of a device nobody has seen yet. */
+export const NEW_PROGRESS: Progress = {
+  state: "pending",
+  home: NOWHERE,
+  session: null,
+  commencedAt: null,
+  completedAt: null,
+  attempts: 0,
+  failures: 0,
+  failure: null,
+};
+
+/** A device in the balancer's memory. Keys are kept as hex, as that is how they travel, and the smallest form a string has. */
+export interface Device {
+  readonly endpoint: string;
+  identity: string;
+  psk: string;
+  secret: string | undefined;
+  profile: string;
+  attributes: Readonly<Record<string, string>>;
+  /** Its number: the place of its name key, and of its bit where sets of devices are kept as bits. */
+  readonly row: number;
+  progress: Progress;
+  /** Where its names pointed before it was moved, and when: resolvers may still say so for a TTL. */
+  movedFrom: number;
+  movedAt: Instant;
+}
+
+/** What can happen to a device, in the words of FIG. 4. `at` is the balancer's time. */
+export type DeviceEvent =
+  | { readonly kind: "commenced"; readonly session: string; readonly instance: number; readonly at: Instant }
+  | { readonly kind: "completed"; readonly session: string; readonly at: Instant }
+  | { readonly kind: "failed"; readonly session: string; readonly cause: FailureCause }
+  /** The session took longer than the deadline (B13). */
+  | { readonly kind: "deadline" }
+  /** Its instance is gone, and the session with it (B12). */
+  | { readonly kind: "instance-lost" };
+
+/**
+ * The state machine of a device: pending -> commenced -> completed, or back to pending (spec B5, B7, B13). News of a
+ * session that is no longer the device's current one changes nothing, except that a completion is believed while the
+ * device is pending: it has its configuration, whatever we gave up waiting for.
+ * @returns the same object when nothing changes
+ */
+export function nextProgress(progress: Progress, event: DeviceEvent): Progress {
+  switch (event.kind) {
+    case "commenced":
+      if (progress.session === event.session) return progress;
+      return {
+        ...progress,
+        state: "commenced",
+        home: event.instance,
+        session: event.session,
+        commencedAt: event.at,
+        completedAt: null,
+        attempts: progress.attempts + 1,
+      };
+    case "completed":
+      if (progress.state === "completed") return progress;
+      if (progress.state === "commenced" && progress.session !== event.session) return progress;
+      return { ...progress, state: "completed", session: event.session, completedAt: event.at, failure: null };
+    case "failed":
+      return progress.state === "commenced" && progress.session === event.session
+        ? backToPending(progress, event.cause)
+        : progress;
+    case "deadline":
+      return progress.state === "commenced" ? backToPending(progress, "deadline") : progress;
+    case "instance-lost":
+      return progress.state === "commenced" ? backToPending(progress, "connection-lost") : progress;
+  }
+}
+
+function backToPending(progress: Progress, failure: FailureCause): Progress {
+  return { ...progress, state: "pending", commencedAt: null, failures: progress.failures + 1, failure };
+}

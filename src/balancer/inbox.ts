@@ -1,0 +1,103 @@
+import type { Notification, NotificationBatch } from "../control/index.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { NotificationMark } from "../storage/index.ts";
+import { type Device, type DeviceEvent, nextProgress, type Progress } from "./device.ts";
+import type { Fleet } from "./fleet.ts";
+import type { Instance } from "./instances.ts";
+import type { Registrar } from "./registrar.ts";
+import type { Turns } from "./turns.ts";
+
+/** What the inbox works on. */
+export interface InboxOptions {
+  readonly fleet: Fleet;
+  readonly registrar: Registrar;
+  readonly turns: Turns;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+interface Received {
+  readonly instance: Instance;
+  readonly batch: NotificationBatch;
+}
+
+/**
+ * Applies what instances tell (B5). Instances send at least once; a mark per start of an instance, stored in the
+ * transaction of what it caused, makes each notification count once, over crashes of either side too. Batches
+ * that come in while one is being stored are stored together.
+ */
+export class Inbox {
+  readonly #parts: InboxOptions;
+  /** Highest sequence applied, by instance and its boot. */
+  readonly #applied: Map<string, number> = new Map();
+  /** What will be stored together; closed when its turn comes. */
+  #open: { readonly received: Received[]; readonly stored: Promise<void> } | undefined;
+
+  constructor(parts: InboxOptions, marks: readonly NotificationMark[]) {
+    this.#parts = parts;
+    for (const { instance, bootId, sequence } of marks) this.#applied.set(markKey(instance, bootId), sequence);
+  }
+
+  /** Resolves when the whole batch is stored and in effect; rejects if it is not stored. */
+  receive(instance: Instance, batch: NotificationBatch): Promise<void> {
+    if (this.#open === undefined) {
+      const received: Received[] = [];
+      const stored = this.#parts.turns.run(() => {
+        this.#open = undefined;
+        return this.#apply(received);
+      });
+      this.#open = { received, stored };
+    }
+    this.#open.received.push({ instance, batch });
+    return this.#open.stored;
+  }
+
+  async #apply(received: readonly Received[]): Promise<void> {
+    const { clock, registrar } = this.#parts;
+    const changes = new Map<Device, Progress>();
+    const marks = new Map<string, NotificationMark>();
+    for (const { instance, batch } of received) {
+      const key = markKey(instance.id, batch.boot);
+      let sequence = marks.get(key)?.sequence ?? this.#applied.get(key) ?? 0;
+      for (const notification of batch.notifications) {
+        if (notification.sequence <= sequence) continue;
+        sequence = notification.sequence;
+        this.#note(changes, instance, notification);
+      }
+      marks.set(key, { instance: instance.id, bootId: batch.boot, sequence, updatedAt: clock.now() });
+    }
+    await registrar.commit(changes, [...marks.values()]);
+    for (const [key, { sequence }] of marks) this.#applied.set(key, sequence);
+  }
+
+  #note(changes: Map<Device, Progress>, instance: Instance, notification: Notification): void {
+    const { fleet, log } = this.#parts;
+    const { endpoint, kind, session, cause, detail } = notification;
+    const device = fleet.byEndpoint(endpoint);
+    if (device === undefined) {
+      log.warn({ instance: instance.id, endpoint, kind }, "notification of a device that is not in the fleet any more");
+      return;
+    }
+    const before = changes.get(device) ?? device.progress;
+    const after = nextProgress(before, this.#event(instance, notification));
+    log.debug({ instance: instance.id, endpoint, kind, session, cause, detail, state: after.state }, "notification");
+    if (after !== before) changes.set(device, after);
+  }
+
+  #event(instance: Instance, { kind, session, cause }: Notification): DeviceEvent {
+    const at = this.#parts.clock.now();
+    switch (kind) {
+      case "commenced":
+        return { kind, session, instance: instance.index, at };
+      case "completed":
+        return { kind, session, at };
+      case "failed":
+        return { kind, session, cause: cause ?? "internal" };
+    }
+  }
+}
+
+function markKey(instance: string, boot: string): string {
+  return `${instance}\n${boot}`;
+}
