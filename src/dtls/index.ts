@@ -1,7 +1,6 @@
-export type { CipherSuite } from "./cipher-suites.ts";
-export { CIPHER_SUITES } from "./cipher-suites.ts";
+export { CIPHER_SUITES, type CipherSuite } from "./cipher-suites.ts";
 export { DtlsClient } from "./client.ts";
-export { loadOpenSsl, type OpenSsl } from "./openssl.ts";
+export { loadOpenSsl, type OpenSsl, OpenSslUnavailable } from "./openssl.ts";
 export { DtlsServer } from "./server.ts";
 export type {
   Association,

@@ -1,14 +1,191 @@
 import type { Instant } from "../lib/clock.ts";
+import { InvalidInput } from "../lib/errors.ts";
+import { type AssociationHost, ServerAssociation } from "./association.ts";
+import { ALL_SUITES, cipherList } from "./cipher-suites.ts";
+import { type ClientHello, helloVerifyRequest, looksLikeClientHello, readClientHello } from "./client-hello.ts";
+import { CookieJar } from "./cookies.ts";
+import { DeadlineQueue } from "./deadlines.ts";
+import type { Pointer } from "./native.ts";
 import type { OpenSsl } from "./openssl.ts";
-import type { Association, DtlsServerEvents, DtlsServerOptions, DtlsServerStats, Peer } from "./types.ts";
+import { MAX_DATAGRAM } from "./records.ts";
+import { ServerCounters } from "./stats.ts";
+import type { Association, DtlsServerEvents, DtlsServerOptions, DtlsServerStats, Peer, RefusalReason } from "./types.ts";
 
-/** A DTLS 1.2 server for any number of peers: datagrams in, datagrams out. */
-export declare class DtlsServer {
-  constructor(openssl: OpenSsl, options: DtlsServerOptions, events: DtlsServerEvents);
-  receive(peer: Peer, datagram: Uint8Array, now: Instant): void;
-  tick(now: Instant): void;
-  nextDeadline(): Instant | undefined;
-  close(association: Association, now: Instant): void;
-  free(): void;
-  get stats(): DtlsServerStats;
+/** IPv6's minimum MTU less the headers of IPv6 and UDP: fits every path without fragments. */
+export const DEFAULT_MTU: number = 1280 - 40 - 8;
+/** OpenSSL wants room for a handshake message's header and some of its body in every datagram. */
+export const MIN_MTU: number = 256;
+export const DEFAULT_HANDSHAKE_TIMEOUT: number = 60_000;
+const DEFAULT_IDLE_TIMEOUT = 300_000;
+const DEFAULT_MAX_ASSOCIATIONS = 20_000;
+
+/**
+ * A DTLS 1.2 server with pre-shared keys for any number of peers: datagrams in, datagrams out. It holds no clock: `now` must
+ * not go back by more than a cookie's life, and whoever drives it calls `tick` when `nextDeadline` has come.
+ *
+ * ```
+ * client                                  server
+ * ClientHello                -->                           no state, whatever is sent
+ *                            <--          HelloVerifyRequest (cookie)
+ * ClientHello (cookie)       -->                           cookie proven: an association begins
+ *                            <--          ServerHello, [ServerKeyExchange,] ServerHelloDone
+ * ClientKeyExchange (identity),
+ * ChangeCipherSpec, Finished -->                           lookupPsk(identity); datagrams wait for its answer
+ *                            <--          ChangeCipherSpec, Finished        secured
+ * ```
+ */
+export class DtlsServer {
+  readonly #events: DtlsServerEvents;
+  readonly #cookies: CookieJar;
+  readonly #host: AssociationHost;
+  readonly #maxAssociations: number;
+  readonly #associations: Map<string, ServerAssociation> = new Map();
+  readonly #deadlines: DeadlineQueue<ServerAssociation> = new DeadlineQueue();
+  readonly #counters: ServerCounters = new ServerCounters();
+  #freed = false;
+  #now: Instant = 0;
+
+  /** @throws InvalidInput for an option out of range */
+  constructor(openssl: OpenSsl, options: DtlsServerOptions, events: DtlsServerEvents) {
+    this.#events = events;
+    this.#cookies = new CookieJar(options.cookieSecret);
+    this.#maxAssociations = options.maxAssociations ?? DEFAULT_MAX_ASSOCIATIONS;
+    const mtu = checkedMtu(options.mtu);
+    this.#host = this.#makeHost(openssl, openssl.serverContext(cipherList(options.cipherSuites ?? ALL_SUITES)), mtu, options);
+  }
+
+  /** Takes in one datagram, whatever it holds. Never throws for what is in it. */
+  receive(peer: Peer, datagram: Uint8Array, now: Instant): void {
+    if (this.#freed) return;
+    this.#now = now;
+    if (datagram.length > MAX_DATAGRAM) this.#refuse(peer, "malformed");
+    else if (looksLikeClientHello(datagram)) this.#receiveHello(peer, datagram, now);
+    else this.#receiveOther(peer, datagram, now);
+  }
+
+  /** Retransmits, and ends what has lasted too long. */
+  tick(now: Instant): void {
+    this.#now = now;
+    let first = this.#deadlines.first();
+    while (first !== undefined && first.wakeAt <= now) {
+      this.#deadlines.delete(first);
+      // An entry may be early, as a deadline that moves away is not moved in the queue.
+      if (first.deadline <= now) first.tick(now);
+      this.#plan(first);
+      first = this.#deadlines.first();
+    }
+  }
+
+  /** When `tick` is due; it may turn out that nothing was to be done. Undefined while there is no association. */
+  nextDeadline(): Instant | undefined {
+    return this.#deadlines.first()?.wakeAt;
+  }
+
+  /** Ends an association; a secured one with close_notify. */
+  close(association: Association, now: Instant): void {
+    this.#now = now;
+    const mine = this.#associations.get(association.peer.key);
+    if (mine === association) mine.end("closed");
+  }
+
+  /** Ends all associations as `close` does and frees everything native. The server is deaf from then on. */
+  free(): void {
+    if (this.#freed) return;
+    this.#freed = true;
+    for (const association of [...this.#associations.values()]) association.end("freed");
+    this.#host.openssl.native.SSL_CTX_free(this.#host.context);
+  }
+
+  /** Counters for metrics and load reports, as they stand now. */
+  get stats(): DtlsServerStats {
+    return this.#counters.snapshot(this.#associations.size);
+  }
+
+  #receiveOther(peer: Peer, datagram: Uint8Array, now: Instant): void {
+    const association = this.#associations.get(peer.key);
+    if (association === undefined) {
+      this.#refuse(peer, "no-association");
+      return;
+    }
+    association.receive(datagram, now);
+    this.#plan(association);
+  }
+
+  #receiveHello(peer: Peer, datagram: Uint8Array, now: Instant): void {
+    const hello = readClientHello(datagram);
+    const old = this.#associations.get(peer.key);
+    if (hello === undefined) this.#refuse(peer, "malformed");
+    else if (!this.#cookies.proves(peer, hello, now)) this.#askCookie(peer, hello, now);
+    else if (old !== undefined && Buffer.compare(old.cookie, hello.cookie) === 0) old.helloAgain();
+    else if (old === undefined && this.#associations.size >= this.#maxAssociations) this.#refuse(peer, "too-many-associations");
+    else this.#begin(peer, hello, old, now);
+  }
+
+  /** Answers without keeping anything. The answer has 44 bytes, and no ClientHello that can be read has less than 67. */
+  #askCookie(peer: Peer, hello: ClientHello, now: Instant): void {
+    this.#counters.cookiesSent++;
+    this.#events.send(peer, helloVerifyRequest(hello, this.#cookies.make(peer, hello, now)));
+  }
+
+  #begin(peer: Peer, hello: ClientHello, old: ServerAssociation | undefined, now: Instant): void {
+    const association = ServerAssociation.begin(this.#host, peer, hello, now);
+    if (association === undefined) {
+      this.#refuse(peer, "malformed");
+      return;
+    }
+    old?.drop("replaced");
+    this.#associations.set(peer.key, association);
+    this.#counters.handshaking++;
+    association.start(now);
+    this.#plan(association);
+  }
+
+  #refuse(peer: Peer, reason: RefusalReason): void {
+    this.#counters.countRefused(reason);
+    this.#events.refused?.(peer, reason);
+  }
+
+  /** Sees to it that the queue wakes no later than the association's deadline. */
+  #plan(association: ServerAssociation): void {
+    if (association.state === "closed") return;
+    const { deadline } = association;
+    if (association.slot < 0 || deadline < association.wakeAt) this.#deadlines.set(association, deadline);
+  }
+
+  #makeHost(openssl: OpenSsl, context: Pointer, mtu: number, options: DtlsServerOptions): AssociationHost {
+    const events = this.#events;
+    return {
+      openssl,
+      context,
+      mtu,
+      handshakeTimeout: options.handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT,
+      idleTimeout: options.idleTimeout ?? DEFAULT_IDLE_TIMEOUT,
+      lookupPsk: (identity, hello) => options.lookupPsk(identity, hello),
+      send: (peer, datagram) => events.send(peer, datagram),
+      secured: (association) => {
+        this.#counters.countCompleted();
+        events.secured(association);
+      },
+      message: (association, bytes) => events.message(association, bytes),
+      closed: (association, reason, was) => {
+        this.#deadlines.delete(association);
+        if (this.#associations.get(association.peer.key) === association) this.#associations.delete(association.peer.key);
+        if (was === "handshaking") this.#counters.countFailed(reason);
+        events.closed(association, reason);
+      },
+      retransmitted: () => this.#counters.retransmissions++,
+      overflowed: () => this.#counters.overflowed++,
+      resume: (association, step) => {
+        if (association.state === "closed") return;
+        step(this.#now);
+        this.#plan(association);
+      },
+    };
+  }
+}
+
+/** @throws InvalidInput unless OpenSSL can work with it */
+export function checkedMtu(mtu: number = DEFAULT_MTU): number {
+  if (mtu >= MIN_MTU && mtu <= MAX_DATAGRAM) return mtu;
+  throw new InvalidInput(`mtu: must be ${MIN_MTU} to ${MAX_DATAGRAM} bytes, got ${mtu}`);
 }

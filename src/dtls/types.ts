@@ -55,7 +55,7 @@ export interface Association {
   readonly cipherSuite: CipherSuite | undefined;
   readonly state: "handshaking" | "secured" | "closed";
   /**
-   * Encrypts and sends one record of at most 16384 bytes.
+   * Encrypts and sends one record of 1 to 16384 bytes.
    * @returns whether it was sent; false unless the association is secured
    */
   send(bytes: Uint8Array, now: Instant): boolean;
@@ -64,19 +64,22 @@ export interface Association {
 export interface DtlsServerOptions {
   /**
    * The key (1 to 256 bytes) of a PSK identity, or undefined if there is none. May answer at once or later; datagrams of
-   * the association wait meanwhile. Asked once per handshake.
+   * the association wait meanwhile. Asked once per handshake, after the client's address is proven.
    */
   lookupPsk(
     identity: Uint8Array,
     hello: { readonly serverName: string | undefined; readonly peer: Peer },
   ): PskAnswer | Promise<PskAnswer>;
-  /** At least 32 random bytes; cookies are made from it. */
+  /**
+   * At least 32 random bytes; cookies are made from it. Keep it over a restart if handshakes should survive one: OpenSSL
+   * cannot go on with a ClientHello after a second HelloVerifyRequest.
+   */
   readonly cookieSecret: Uint8Array;
   /** Largest datagram sent, in bytes. Default 1280 (IPv6's minimum MTU) less IPv6 and UDP headers. */
   readonly mtu?: number;
   /** From the proven ClientHello to Finished. Default 60 s: five retransmissions. */
   readonly handshakeTimeout?: Milliseconds;
-  /** Default 5 min: a CoAP exchange lives 247 s (RFC 7252 section 4.8.2). */
+  /** Without a record that decrypts. Default 5 min: a CoAP exchange lives 247 s (RFC 7252 section 4.8.2). */
   readonly idleTimeout?: Milliseconds;
   /** Default 20,000. OpenSSL keeps some 40 kB per association. */
   readonly maxAssociations?: number;
@@ -88,7 +91,7 @@ export type PskAnswer = Uint8Array | undefined;
 
 /** What a server asks of its surroundings. Called synchronously from `receive`, `tick`, `send` and `close`. */
 export interface DtlsServerEvents {
-  /** `datagram` is not touched again and may be kept. */
+  /** `datagram` is not touched again and may be kept. Must not lead to a call of `receive` before it returns. */
   send(peer: Peer, datagram: Uint8Array): void;
   /** The handshake is complete: the client holds the key of `association.identity`. */
   secured(association: Association): void;
@@ -133,7 +136,7 @@ export interface DtlsClientOptions {
 }
 
 export interface DtlsClientEvents {
-  /** `datagram` is not touched again and may be kept. */
+  /** `datagram` is not touched again and may be kept. Must not lead to a call of `receive` before it returns. */
   send(datagram: Uint8Array): void;
   secured(): void;
   message(bytes: Uint8Array): void;
