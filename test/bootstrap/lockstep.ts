@@ -1,0 +1,236 @@
+import assert from "node:assert/strict";
+import { generate, parse } from "coap-packet";
+import {
+  BootstrapService,
+  type Caller,
+  DeviceDirectory,
+  DeviceLog,
+  Lookups,
+  type Report,
+  type ServiceOptions,
+} from "../../src/bootstrap/index.ts";
+import type { Assignment, Lookup, LookupReply } from "../../src/control/index.ts";
+import { VirtualClock } from "../../src/lib/clock.ts";
+import type { LogFields, Logger } from "../../src/lib/log.ts";
+import { seededRandom } from "../../src/lib/random.ts";
+import { builtInRecipe, type Recipe, temporaryUri } from "../../src/naming/index.ts";
+
+/** In the middle of an hour's epoch of `berth-1`. */
+export const NOON: number = Date.parse("2026-01-01T12:00:00Z");
+export const STATIC_URI = "coaps://bs.example.com:5684";
+
+/** Steps: DELETE /0, DELETE /1, PUT /0/10, PUT /1/10, POST /bs. */
+export const PROFILE = {
+  delete: ["/0", "/1"],
+  servers: [
+    {
+      uri: "coaps://lwm2m.example.com:5684",
+      shortServerId: 101,
+      security: { mode: "psk", identity: "{endpoint}", key: "{attributes.key}" },
+    },
+  ],
+};
+
+export function assignment(endpoint: string, change: Partial<Assignment> = {}): Assignment {
+  return {
+    endpoint,
+    identity: `id-${endpoint}`,
+    psk: Buffer.from(endpoint.padEnd(16, "-").slice(-16)).toString("hex"),
+    profile: "default",
+    attributes: { key: "00112233445566778899aabbccddeeff" },
+    ...change,
+  };
+}
+
+/** Lines a logger got, in the form `level message {fields}`. */
+export class LogBook implements Logger {
+  readonly lines: string[] = [];
+  debug(): void {}
+  info(fields: LogFields, message: string): void {
+    this.lines.push(`info ${message} ${JSON.stringify(fields)}`);
+  }
+  warn(fields: LogFields, message: string): void {
+    this.lines.push(`warn ${message} ${JSON.stringify(fields)}`);
+  }
+  error(fields: LogFields, message: string): void {
+    this.lines.push(`error ${message} ${JSON.stringify(fields)}`);
+  }
+  /** Asserts that a line matches. */
+  says(pattern: RegExp): void {
+    assert.ok(
+      this.lines.some((line) => pattern.test(line)),
+      `no line matches ${pattern}:\n${this.lines.join("\n")}`,
+    );
+  }
+}
+
+export interface WorldOptions {
+  readonly assigned?: readonly Assignment[];
+  readonly recipe?: Recipe;
+  readonly uri?: string;
+  readonly skew?: number;
+  readonly profiles?: Readonly<Record<string, unknown>>;
+  readonly service?: Partial<Pick<ServiceOptions, "sessionDeadline" | "ackTimeout">>;
+  /** The balancer's answers to look-ups. */
+  ask?(lookup: Lookup): Promise<LookupReply>;
+}
+
+/** An instance's protocol part with a clock that only tests move, and devices that are written down in their tests. */
+export class World {
+  readonly clock: VirtualClock = new VirtualClock(NOON);
+  readonly log: LogBook = new LogBook();
+  readonly reports: Report[] = [];
+  readonly directory: DeviceDirectory;
+  readonly service: BootstrapService;
+  readonly asked: Lookup[] = [];
+  readonly recipe: Recipe;
+  readonly uri: string;
+  #devices = 0;
+
+  constructor(options: WorldOptions = {}) {
+    const random = seededRandom(1);
+    const log = new DeviceLog(this.log, this.clock, random);
+    this.recipe = options.recipe ?? builtInRecipe("berth-1");
+    this.uri = options.uri ?? STATIC_URI;
+    this.directory = new DeviceDirectory(this.log);
+    const no = (): boolean => false;
+    this.directory.apply({ type: "fleet", uri: this.uri, recipe: this.recipe, skew: options.skew ?? 300_000, counter: 0 }, no);
+    for (const [name, profile] of Object.entries({ default: PROFILE, ...options.profiles })) {
+      this.directory.apply({ type: "profile", name, profile }, no);
+    }
+    this.directory.apply({ type: "assign", assignments: options.assigned ?? [assignment("urn:dev:1"), assignment("urn:dev:2")] }, no);
+    const lookups = new Lookups({
+      directory: this.directory,
+      ask: async (lookup) => {
+        this.asked.push(lookup);
+        return (await options.ask?.(lookup)) ?? { refused: "unknown" };
+      },
+      clock: this.clock,
+      log,
+    });
+    this.service = new BootstrapService({
+      directory: this.directory,
+      lookups,
+      report: (report) => this.reports.push(report),
+      log,
+      clock: this.clock,
+      time: this.clock,
+      random,
+      boot: "boot",
+      ...options.service,
+    });
+  }
+
+  /** A device behind a new association, or with identity null behind a NoSec listener. */
+  device(identity: string | null, { serverName, address = "192.0.2.1" }: { serverName?: string; address?: string } = {}): LockstepDevice {
+    return new LockstepDevice(this, { key: `association ${++this.#devices}`, identity: identity ?? undefined, serverName, address });
+  }
+
+  /** The device's temporary host name at the present instant, or `ago` ms before. */
+  nameOf(endpoint: string, ago = 0): string {
+    const { psk } = assignment(endpoint);
+    const secret = Buffer.from(psk, "hex");
+    return temporaryUri(this.recipe, this.uri, { secret, endpoint, instant: this.clock.now() - ago, counter: 0 }).host;
+  }
+
+  /** Lets time pass in steps of 20 ms, as the ticker does. */
+  passes(milliseconds: number): void {
+    for (let passed = 0; passed < milliseconds; passed += 20) {
+      this.clock.advance(20);
+      const due = this.service.nextDeadline();
+      if (due !== undefined && due <= this.clock.now()) this.service.tick(this.clock.now());
+    }
+  }
+
+  /** What the balancer was told, as `kind endpoint [cause]`, and forgets it. */
+  told(): string[] {
+    return this.reports.splice(0).map(({ kind, endpoint, cause }) => [kind, endpoint, cause].filter((part) => part !== undefined).join(" "));
+  }
+}
+
+type Packet = ReturnType<typeof parse>;
+
+/** One side of a ladder diagram: says what the test says, and asserts what it hears. */
+export class LockstepDevice {
+  readonly #world: World;
+  readonly caller: Caller;
+  /** Datagrams from the instance, the oldest first. */
+  readonly heard: Packet[] = [];
+  closed = false;
+  #messageId = 0x1000;
+  #last: Packet | undefined;
+
+  constructor(world: World, caller: Pick<Caller, "key" | "identity" | "serverName" | "address">) {
+    this.#world = world;
+    this.caller = {
+      ...caller,
+      port: 50_000,
+      send: (datagram) => void this.heard.push(parse(Buffer.from(datagram))),
+      close: (now) => {
+        this.closed = true;
+        world.service.lost(this.caller, now);
+      },
+    };
+  }
+
+  /** Sends a request such as `POST /bs?ep=urn:dev:1`; returns it, so that it can be sent again. */
+  sends(line: string, { confirmable = true, uriHost }: { confirmable?: boolean; uriHost?: string } = {}): Buffer {
+    const [method = "", uri = ""] = line.split(" ");
+    const [path = "", query = ""] = uri.split("?");
+    const options: { name: string; value: Buffer }[] = [];
+    if (uriHost !== undefined) options.push({ name: "Uri-Host", value: Buffer.from(uriHost) });
+    for (const segment of path.split("/").filter((part) => part !== "")) options.push({ name: "Uri-Path", value: Buffer.from(segment) });
+    for (const argument of query.split("&").filter((part) => part !== "")) options.push({ name: "Uri-Query", value: Buffer.from(argument) });
+    const messageId = ++this.#messageId;
+    const datagram = generate({ code: method as "POST", confirmable, messageId, token: Buffer.from([1, 2, 3, 4]), options });
+    this.sendsAgain(datagram);
+    return datagram;
+  }
+
+  sendsAgain(datagram: Uint8Array): void {
+    this.#world.service.receive(this.caller, datagram, this.#world.clock.now());
+  }
+
+  /** Asserts the next message: `ACK 2.04`, `CON DELETE /0`, `CON PUT /0/10 11542`. */
+  hears(line: string): Packet {
+    const packet = this.heard.shift();
+    assert.notEqual(packet, undefined, `heard nothing, expected ${line}`);
+    if (packet === undefined) throw new Error("unreachable");
+    assert.equal(describe(packet), line);
+    this.#last = packet;
+    return packet;
+  }
+
+  hearsNothing(): void {
+    assert.deepEqual(this.heard.map(describe), []);
+  }
+
+  /** Answers the message heard last, piggybacked. */
+  answers(code: string): void {
+    const { messageId, token } = this.#last ?? {};
+    if (messageId === undefined || token === undefined) throw new Error("nothing to answer");
+    const datagram = generate({ code: code as "2.04", ack: true, messageId, token });
+    this.sendsAgain(datagram);
+  }
+
+  /** Sends the message heard last an empty message: an acknowledgement without an answer, or a Reset. */
+  empties(type: "ACK" | "RST"): void {
+    const { messageId = 0 } = this.#last ?? {};
+    this.sendsAgain(Buffer.from([type === "ACK" ? 0x60 : 0x70, 0, messageId >> 8, messageId & 255]));
+  }
+
+  /** The association ends. */
+  leaves(): void {
+    this.#world.service.lost(this.caller, this.#world.clock.now());
+  }
+}
+
+function describe(packet: Packet): string {
+  const type = packet.confirmable ? "CON" : packet.ack ? "ACK" : packet.reset ? "RST" : "NON";
+  const code = packet.code.startsWith("0.") ? ["", "GET", "POST", "PUT", "DELETE"][Number(packet.code.slice(2))] : packet.code;
+  const path = packet.options.filter(({ name }) => name === "Uri-Path").map(({ value }) => `/${value}`);
+  const format = packet.options.find(({ name }) => name === "Content-Format")?.value;
+  const words = packet.code.startsWith("4.") && packet.payload.length > 0 ? `"${packet.payload}"` : undefined;
+  const number = Buffer.isBuffer(format) ? format.readUIntBE(0, format.length) : format;
+  return [type, code, path.join("") || undefined, number, words].filter((part) => part !== undefined).join(" ");
+}
