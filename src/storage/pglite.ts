@@ -49,18 +49,24 @@ async function prepareFolder(folder: string): Promise<string> {
   return files;
 }
 
+/**
+ * The thread's file is `.js` when built. Node starts no thread from TypeScript, so when run from source a line of
+ * JavaScript tells tsx of the new thread first.
+ */
+function newThread(task: PgliteTask): Worker {
+  const file = new URL(`./pglite-worker${extname(import.meta.url)}`, import.meta.url);
+  if (extname(file.pathname) === ".js") return new Worker(file, { workerData: task });
+  const start = `import("tsx/esm/api").then(({ register }) => { register(); return import(${JSON.stringify(file.href)}); });`;
+  return new Worker(start, { eval: true, workerData: task });
+}
+
 async function startThread(task: PgliteTask): Promise<Worker> {
-  // `.ts` when run from source through tsx, `.js` when built.
-  const worker = new Worker(new URL(`./pglite-worker${extname(import.meta.url)}`, import.meta.url), {
-    workerData: task,
-    stdout: true,
-  });
-  const reply = await new Promise<PgliteReply>((resolve, reject) => {
+  const worker = newThread(task);
+  const reply = await new Promise<PgliteReply>((resolve) => {
     worker.once("message", resolve);
-    worker.once("error", reject);
-    worker.once("exit", (status) => reject(new Error(`its thread ended with ${status}`)));
-  }).catch((error: unknown): PgliteReply => ({ error: { message: String(error) } }));
-  worker.removeAllListeners();
+    worker.once("error", (error) => resolve({ error: { message: error.message } }));
+    worker.once("exit", (status) => resolve({ error: { message: `its thread ended with ${status}` } }));
+  });
   if (!("error" in reply)) return worker;
   await worker.terminate();
   throw storageError(Object.assign(new Error(`cannot start PGlite: ${reply.error.message}`), { code: reply.error.code }));
