@@ -4,7 +4,7 @@ import { SECURITY_MODE } from "./profile-instances.ts";
 
 /**
  * What keeps a client from working with the objects it has at Bootstrap-Finish, one line each and none when it is
- * consistent (else the answer is 4.06): LwM2M Core 1.1, sections 6.1.3 and 6.1.7.6. Needed are at least one LwM2M
+ * consistent (else the answer is 4.06): LwM2M Core 1.1, Bootstrap-Finish. Needed are at least one LwM2M
  * Server Account (an instance of /1 and one of /0 with its short server id), one bootstrap account and no second,
  * the mandatory resources of /0, /1 and /2, and key material that fits the security mode.
  */
@@ -52,7 +52,7 @@ function missingResources(instance: ObjectInstance): string[] {
     .map((resource) => `${name(instance)}/${resource.id} ${resource.name} is missing`);
 }
 
-/** The resources of key material each security mode cannot do without (LwM2M Transport 1.1, section 5.2.8). */
+/** The resources of key material each security mode cannot do without (LwM2M Transport 1.1, security modes). */
 export const NEEDED_KEY_MATERIAL: Readonly<Record<number, readonly number[]>> = {
   [SECURITY_MODE.psk]: [3, 5],
   [SECURITY_MODE.rpk]: [3, 4, 5],

@@ -1,4 +1,4 @@
-/** Numbers of the CoAP Content-Formats of the bootstrap interface (IANA; LwM2M Core 1.1, section 7.4). */
+/** Numbers of the CoAP Content-Formats of the bootstrap interface (IANA). */
 export const ContentFormat: {
   readonly linkFormat: 40;
   readonly senmlJson: 110;

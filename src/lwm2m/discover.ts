@@ -2,7 +2,7 @@ import { utf8 } from "../lib/bytes.ts";
 import { MalformedContent } from "./errors.ts";
 import { formatPath, type Path, parsePath } from "./path.ts";
 
-/** What a client says of itself in its answer to Bootstrap-Discover (LwM2M Core 1.1, section 6.1.7.4). */
+/** What a client says of itself in its answer to Bootstrap-Discover (LwM2M 1.0, section 5.2.7.3, and later). */
 export interface DiscoverAnswer {
   /** LwM2M version of the client, such as `1.1`. */
   readonly lwm2m?: string;
@@ -64,7 +64,8 @@ export function decodeDiscover(payload: Uint8Array): DiscoverAnswer {
 function toEntry(target: string, attributes: ReadonlyMap<string, string>): DiscoverEntry[] {
   let path: Path;
   try {
-    path = parsePath(target);
+    // The examples of LwM2M 1.0 write </0/1/> as well.
+    path = parsePath(target.replace(/(.)\/$/, "$1"));
   } catch {
     return [];
   }

@@ -6,7 +6,7 @@ import { InvalidPath } from "./errors.ts";
  */
 export type Path = readonly number[];
 
-/** The largest id of any level. As Object Instance ID it is reserved and never valid (LwM2M Core 1.1, section 7.2). */
+/** The largest id of any level. As Object Instance ID it is reserved and never valid (LwM2M Core 1.1, identifiers). */
 export const MAX_ID = 65535;
 
 const SEGMENT = /^(?:0|[1-9]\d{0,4})$/;

@@ -89,8 +89,9 @@ function toRecord(fields: ReadonlyMap<string, Scalar>): SenmlRecord {
       if (typeof value !== "boolean") throw wrong();
       record.vb = value;
     } else if (key === "vd") {
-      if (typeof value !== "string" || !/^[A-Za-z0-9_-]*$/.test(value) || value.length % 4 === 1) throw wrong();
-      record.vd = new Uint8Array(Buffer.from(value, "base64url"));
+      // RFC 8428 asks for the URL alphabet; OMA's own examples use the other one.
+      if (typeof value !== "string" || !/^[A-Za-z0-9+/_-]*={0,2}$/.test(value)) throw wrong();
+      record.vd = new Uint8Array(Buffer.from(value, "base64"));
     } else if (key === "bv" || key.endsWith("_") || (key === "bver" && !(Number(value) <= SENML_VERSION))) {
       // A base value, a must-understand label (RFC 8428, 4.4) or a later version would change what the rest means.
       throw new MalformedContent(`SenML JSON: field "${key.slice(0, 20)}" is not supported`);

@@ -1,5 +1,5 @@
 /**
- * One record of a SenML pack, by the labels of RFC 8428 section 5 and 6 that LwM2M uses (Core 1.1, 7.4.4). Units,
+ * One record of a SenML pack, by the labels of RFC 8428 section 5 and 6 that LwM2M uses (Core 1.1, data formats). Units,
  * times and sums say nothing about what a resource is to hold and are passed over.
  */
 export interface SenmlRecord {

@@ -110,7 +110,7 @@ function toValue(record: SenmlRecord, path: Path, definitions: ObjectDefinitions
   if (vd !== undefined && (defined ?? "opaque") === "opaque") return { type: "opaque", value: vd };
   if (vlo !== undefined && (defined ?? "objlnk") === "objlnk") return { type: "objlnk", value: readLink(vlo, problem) };
   if (v !== undefined) {
-    const type = defined ?? (isInteger64("integer", v) && !Object.is(v, -0) ? "integer" : "float");
+    const type = defined ?? guessType(v);
     if (type === "float") return { type, value: Number(v) };
     if (type === "integer" || type === "unsigned" || type === "time") {
       if (!isInteger64(type, v)) throw problem(`does not fit the type ${type}`);
@@ -118,6 +118,12 @@ function toValue(record: SenmlRecord, path: Path, definitions: ObjectDefinitions
     }
   }
   throw problem(`is of type ${defined}`);
+}
+
+function guessType(v: number | bigint): "integer" | "unsigned" | "float" {
+  if (Object.is(v, -0)) return "float";
+  if (isInteger64("integer", v)) return "integer";
+  return isInteger64("unsigned", v) ? "unsigned" : "float";
 }
 
 function readLink(text: string, problem: (why: string) => MalformedContent): { objectId: number; instanceId: number } {

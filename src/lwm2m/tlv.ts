@@ -5,7 +5,7 @@ import { formatPath, MAX_ID, type Path } from "./path.ts";
 import { decodeValue, encodeValue } from "./tlv-values.ts";
 
 /**
- * TLV, Content-Format 11542 (LwM2M Core 1.1, section 7.4.3). Each element is a type byte, an id of one or two
+ * TLV, Content-Format 11542 (LwM2M 1.0, section 6.4.3; the same since). Each element is a type byte, an id of one or two
  * bytes, a length in the type byte or in one to three bytes of its own, and a value:
  *
  *     bits 7-6  kind of id, see KIND        bit 5  id has two bytes
