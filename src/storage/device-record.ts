@@ -1,13 +1,13 @@
 import type { DeviceRecord } from "./types.ts";
 
-/** Longest PSK and PSK identity LwM2M clients have to support and OpenSSL takes (RFC 4279, 5.3; LwM2M 1.1 Core, 5.2.8). */
+/** What every implementation of PSK supports (RFC 4279, 5.3); more, and a client may refuse it. */
 export const MAX_IDENTITY_BYTES = 128;
 export const MAX_PSK_BYTES = 64;
-/** Below this a key can be guessed; LwM2M 1.1 Transport, 5.2.8.1 recommends 16 bytes. */
+/** A key of fewer than 64 bits can be found by trial from one recorded handshake. */
 export const MIN_PSK_BYTES = 8;
 /** A secret of its own is no DTLS key, so OpenSSL's limit does not hold for it; a certificate may stand here. */
 export const MAX_SECRET_BYTES = 4096;
-/** What fits the query `ep=` of a Bootstrap-Request: a Uri-Query option has at most 255 bytes (RFC 7252, 5.10). */
+/** A Bootstrap-Request carries it as `ep=...` in a Uri-Query option, which has at most 255 bytes (RFC 7252, 5.10). */
 export const MAX_ENDPOINT_BYTES = 252;
 /** Names of profiles and groups. */
 export const MAX_NAME_BYTES = 128;
