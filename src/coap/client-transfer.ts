@@ -1,6 +1,7 @@
 import type { NamedOption } from "coap-packet";
 import { type Block, BodyBuffer, cut, offsetOf } from "./block.ts";
 import { Code, isSuccess, type ResponseCode } from "./constants.ts";
+import { copyOf, NOTHING } from "./message.ts";
 import { blockOption, type ResponseOptions, writeRequestOptions } from "./options.ts";
 import type { Settings } from "./settings.ts";
 import type { CoapRequest, ReceivedResponse, RequestFailure, RequestResult } from "./types.ts";
@@ -37,7 +38,7 @@ export class ClientTransfer {
   /** @throws InvalidInput when an option is too long */
   constructor(request: CoapRequest, settings: Settings) {
     this.#options = writeRequestOptions(request);
-    this.#payload = request.payload ?? new Uint8Array(0);
+    this.#payload = request.payload ?? NOTHING;
     this.#maxBody = settings.maxBody;
     this.#size = settings.blockSize;
   }
@@ -78,7 +79,7 @@ export class ClientTransfer {
   #confirmed(sent: Block, code: ResponseCode, options: ResponseOptions, payload: Buffer): RequestResult | undefined {
     const { block1 } = options;
     if (block1?.num !== sent.num) {
-      return code === Code.continue ? failure("incomplete") : { response: responseOf(code, options, Buffer.from(payload)) };
+      return code === Code.continue ? failure("incomplete") : { response: responseOf(code, options, copyOf(payload)) };
     }
     this.#offset += sent.size;
     this.#size = Math.min(this.#size, block1.size);
@@ -88,11 +89,11 @@ export class ClientTransfer {
   #collect(code: ResponseCode, options: ResponseOptions, payload: Buffer): RequestResult | undefined {
     const { block2 } = options;
     const begun = this.#download;
-    if (begun !== undefined && begun.code !== code) return { response: responseOf(code, options, Buffer.from(payload)) };
+    if (begun !== undefined && begun.code !== code) return { response: responseOf(code, options, copyOf(payload)) };
     if (block2 === undefined) {
       if (begun !== undefined) return failure("incomplete");
       if (payload.length > this.#maxBody) return failure("too-large");
-      return { response: responseOf(code, options, Buffer.from(payload)) };
+      return { response: responseOf(code, options, copyOf(payload)) };
     }
     const download = begun ?? { code, options: keptOptions(options), body: new BodyBuffer(this.#maxBody) };
     if (offsetOf(block2) !== download.body.length || (block2.more && payload.length !== block2.size))

@@ -1,4 +1,4 @@
-import { generate, type NamedOption, parse } from "coap-packet";
+import { generate, type NamedOption, type Packet, parse } from "coap-packet";
 import type { Method, ResponseCode } from "./constants.ts";
 
 /** RFC 7252 section 3: the two bits behind the version. */
@@ -32,7 +32,8 @@ export const EMPTY_CODE = 0;
 const HEADER_LENGTH = 4;
 const MAX_TOKEN_LENGTH = 8;
 const PAYLOAD_MARKER = 0xff;
-const NOTHING: Buffer = Buffer.alloc(0);
+/** No bytes. */
+export const NOTHING: Buffer = Buffer.alloc(0);
 const MAX_DATAGRAM = 0xffff;
 
 /** Codes 0.01 to 0.07 are methods (RFC 7252 section 12.1.1, RFC 8132 section 2). */
@@ -124,11 +125,11 @@ export function encode(
   options: NamedOption[],
   payload: Uint8Array | undefined,
 ): Buffer {
-  const head = generate({ ...flags(type), code, messageId, token, options }, MAX_DATAGRAM);
+  const head = generate(packet(type, code, messageId, token, options), MAX_DATAGRAM);
   if (payload === undefined || payload.length === 0) return head;
   // coap-packet turns a payload into text, twice, to see whether it is empty: so it is added here
   const whole = Buffer.alloc(head.length + 1 + payload.length);
-  head.copy(whole);
+  whole.set(head);
   whole[head.length] = PAYLOAD_MARKER;
   whole.set(payload, head.length + 1);
   return whole;
@@ -136,15 +137,20 @@ export function encode(
 
 /** Writes an empty message: an acknowledgement or a reset (RFC 7252 section 4.1). */
 export function encodeEmpty(type: MessageType, messageId: number): Buffer {
-  return generate({ ...flags(type), code: "0.00", messageId, token: NOTHING, options: [] });
+  return generate(packet(type, "0.00", messageId, NOTHING, []));
 }
 
-function flags(type: MessageType): { confirmable: boolean; ack: boolean; reset: boolean } {
-  return {
-    confirmable: type === MessageType.confirmable,
-    ack: type === MessageType.acknowledgement,
-    reset: type === MessageType.reset,
-  };
+/** A packet with all fields there from the beginning: coap-packet would add what is missing, which is slow. */
+function packet(type: MessageType, code: string, messageId: number, token: Buffer, options: NamedOption[]): Packet {
+  const confirmable = type === MessageType.confirmable;
+  const ack = type === MessageType.acknowledgement;
+  const reset = type === MessageType.reset;
+  return { code, messageId, token, options, payload: NOTHING, confirmable, ack, reset };
+}
+
+/** A copy of `payload`, which outlives its datagram. */
+export function copyOf(payload: Uint8Array): Buffer {
+  return payload.length === 0 ? NOTHING : Buffer.from(payload);
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -25,8 +25,8 @@ export class Requester<Peer extends CoapPeer> {
   request(state: PeerState<Peer>, request: CoapRequest, now: Instant, onResult: OnResult): CancelRequest {
     const transfer = new ClientTransfer(request, this.#settings);
     const outgoing = new OutgoingRequest(this, state, request.method, transfer, onResult);
-    state.waiting.push(outgoing);
-    this.#startNext(state, now);
+    if (state.active === undefined && state.waiting.length === 0) this.#start(outgoing, now);
+    else state.waiting.push(outgoing);
     return (at) => this.finish(outgoing, { failure: "cancelled" }, at);
   }
 
@@ -89,8 +89,13 @@ export class Requester<Peer extends CoapPeer> {
 
   #startNext(state: PeerState<Peer>, now: Instant): void {
     if (state.active !== undefined || state.gone) return;
-    state.active = state.waiting.shift();
-    if (state.active !== undefined) this.#sendNext(state.active, now);
+    const next = state.waiting.shift();
+    if (next !== undefined) this.#start(next, now);
+  }
+
+  #start(outgoing: OutgoingRequest<Peer>, now: Instant): void {
+    outgoing.state.active = outgoing;
+    this.#sendNext(outgoing, now);
   }
 
   /** Sends the next message of a request. Each has a token of its own, so that a late response to an earlier block fits none. */

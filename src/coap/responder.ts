@@ -4,7 +4,7 @@ import { type Block, cut, offsetOf } from "./block.ts";
 import { type Bodies, ServedBody } from "./bodies.ts";
 import { Code, type Method } from "./constants.ts";
 import { Exchange } from "./exchange.ts";
-import { encode, encodeEmpty, type Message, MessageType, methodOf } from "./message.ts";
+import { copyOf, encode, encodeEmpty, type Message, MessageType, methodOf, NOTHING } from "./message.ts";
 import type { MessageLayer } from "./message-layer.ts";
 import { type BlockOptions, type RequestOptions, readRequestOptions, writeResponseOptions } from "./options.ts";
 import type { PeerState } from "./peer-state.ts";
@@ -64,7 +64,7 @@ export class Responder<Peer extends CoapPeer> {
     reception.exchange = undefined;
     this.#layer.timers.disarm(exchange);
     const confirmed = block1 === undefined ? undefined : { num: block1.num, more: false, size: block1.size };
-    const payload = response.payload ?? new Uint8Array(0);
+    const payload = response.payload ?? NOTHING;
     const fits = payload.length <= this.#settings.blockSize;
     if (payload.length === 0 || (fits && wanted === undefined)) this.#send(exchange, response, { block1: confirmed }, now);
     else this.#sendBlock(exchange, this.#bodyOf(exchange, response, payload), wanted, now, confirmed);
@@ -109,7 +109,7 @@ export class Responder<Peer extends CoapPeer> {
     const { state } = asked.reception;
     const { maxBody, blockSize } = this.#settings;
     if (block1 === undefined) {
-      if (payload.length <= maxBody) return Buffer.from(payload);
+      if (payload.length <= maxBody) return copyOf(payload);
       return this.#refuse(asked, Code.requestEntityTooLarge, now);
     }
     if (block1.more ? payload.length !== block1.size : payload.length > block1.size) {
@@ -160,7 +160,7 @@ export class Responder<Peer extends CoapPeer> {
   #bodyOf(exchange: Exchange<Peer>, response: CoapResponse, payload: Uint8Array): ServedBody<Peer> {
     const etag = createHash("sha256").update(payload).digest().subarray(0, ETAG_LENGTH);
     const key = keyOf(exchange.method, exchange);
-    return new ServedBody(exchange.reception.state, key, response, Buffer.from(payload), etag);
+    return new ServedBody(exchange.reception.state, key, response, copyOf(payload), etag);
   }
 
   /** Sends the block that is wanted, in the size that is wanted unless ours is smaller, and keeps the body while there is more. */
