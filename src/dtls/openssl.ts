@@ -22,8 +22,13 @@ const LIBRARIES: readonly (string | null)[] = [
 // From OpenSSL's public headers ssl.h, bio.h and err.h, unchanged since 1.1.0 and part of its ABI.
 const SSL_OP_NO_QUERY_MTU = 2 ** 12;
 const SSL_OP_NO_TICKET = 2 ** 14;
+const SSL_OP_NO_ENCRYPT_THEN_MAC = 2 ** 19;
 const SSL_OP_CIPHER_SERVER_PREFERENCE = 2 ** 22;
 const SSL_OP_NO_RENEGOTIATION = 2 ** 30;
+// With encrypt-then-MAC OpenSSL 3.0 ends an association for one record with a bad MAC, which anybody could send. Without it,
+// as with the AEAD suites, the record is dropped (RFC 6347 section 4.1.2.7).
+const CONTEXT_OPTIONS =
+  SSL_OP_NO_QUERY_MTU | SSL_OP_NO_TICKET | SSL_OP_NO_ENCRYPT_THEN_MAC | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_RENEGOTIATION;
 const SSL_CTRL_SET_MTU = 17;
 const SSL_CTRL_SET_SESS_CACHE_MODE = 44;
 const SSL_CTRL_SET_TLSEXT_HOSTNAME = 55;
@@ -166,10 +171,7 @@ export class OpenSsl {
     const { native } = this;
     const context = native.SSL_CTX_new(method);
     if (isNull(context)) throw new InternalError("OpenSSL is out of memory: SSL_CTX_new failed");
-    native.SSL_CTX_set_options(
-      context,
-      SSL_OP_NO_QUERY_MTU | SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_RENEGOTIATION,
-    );
+    native.SSL_CTX_set_options(context, CONTEXT_OPTIONS);
     // No resumption: a bootstrap session is one handshake per device and day, and a client that tries falls back to a full one.
     native.SSL_CTX_ctrl(context, SSL_CTRL_SET_SESS_CACHE_MODE, SSL_SESS_CACHE_OFF, 0);
     if (native.SSL_CTX_set_cipher_list(context, ciphers) === 1) return context;

@@ -6,6 +6,7 @@ export const HANDSHAKE_HEADER = 12;
 export const MAX_DATAGRAM = 16_384;
 
 export const CHANGE_CIPHER_SPEC = 20;
+export const ALERT = 21;
 export const HANDSHAKE = 22;
 export const APPLICATION_DATA = 23;
 
@@ -18,6 +19,14 @@ export function recordEnd(bytes: Uint8Array, at: number): number {
 
 export function recordEpoch(bytes: Uint8Array, at: number): number {
   return uint16(bytes, at + 3);
+}
+
+/** Whether there is a record of that content type among `records`. */
+export function hasRecord(records: Uint8Array, type: number): boolean {
+  for (let at = 0, end = recordEnd(records, 0); end > 0; at = end, end = recordEnd(records, at)) {
+    if (records[at] === type) return true;
+  }
+  return false;
 }
 
 export function uint16(bytes: Uint8Array, at: number): number {

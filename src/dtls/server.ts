@@ -114,7 +114,8 @@ export class DtlsServer {
   #receiveHello(peer: Peer, datagram: Uint8Array, now: Instant): void {
     const hello = readClientHello(datagram);
     const old = this.#associations.get(peer.key);
-    if (hello === undefined) this.#refuse(peer, "malformed");
+    // With a cookie message_seq is 1. After a second HelloVerifyRequest it is 2, from where OpenSSL cannot go on.
+    if (hello === undefined || hello.messageSequence > 1) this.#refuse(peer, "malformed");
     else if (!this.#cookies.proves(peer, hello, now)) this.#askCookie(peer, hello, now);
     else if (old !== undefined && Buffer.compare(old.cookie, hello.cookie) === 0) old.helloAgain();
     else if (old === undefined && this.#associations.size >= this.#maxAssociations) this.#refuse(peer, "too-many-associations");
@@ -130,7 +131,7 @@ export class DtlsServer {
   #begin(peer: Peer, hello: ClientHello, old: ServerAssociation | undefined, now: Instant): void {
     const association = ServerAssociation.begin(this.#host, peer, hello, now);
     if (association === undefined) {
-      this.#refuse(peer, "malformed");
+      this.#refuse(peer, "unsupported-version");
       return;
     }
     old?.drop("replaced");

@@ -2,7 +2,7 @@ import type { Instant, Milliseconds } from "../lib/clock.ts";
 import { type CipherSuite, suiteOfCode } from "./cipher-suites.ts";
 import type { Pointer } from "./native.ts";
 import type { OpenSsl } from "./openssl.ts";
-import { APPLICATION_DATA, packRecords, recordEnd, renumber } from "./records.ts";
+import { ALERT, APPLICATION_DATA, hasRecord, packRecords, recordEnd, renumber } from "./records.ts";
 import type { CloseReason } from "./types.ts";
 
 /** RFC 6347 section 4.2.4.1: the retransmission timer begins at 1 s and doubles to 60 s at most. */
@@ -14,7 +14,6 @@ const MAX_REPEATS = 12;
 const MAX_PLAINTEXT = 16_384;
 
 const SSL_READING = 3;
-const SSL_RECEIVED_SHUTDOWN = 2;
 const SSL_R_NO_SHARED_CIPHER = 193;
 /** OpenSSL's reason for "the peer sent a fatal alert" is this plus the alert's number. */
 const SSL_AD_REASON_OFFSET = 1000;
@@ -84,7 +83,7 @@ export class Session {
       this.#retransmitAt = undefined;
       this.#owner.secured();
     } else {
-      this.#judge();
+      this.#judge(hasRecord(records, ALERT));
     }
   }
 
@@ -183,7 +182,7 @@ export class Session {
       const length = native.SSL_read(this.#ssl, plaintext, plaintext.length);
       answered = this.#sendOutput() || answered;
       if (length <= 0) {
-        this.#judge();
+        this.#judge(false);
         break;
       }
       this.#owner.message(Buffer.from(plaintext.subarray(0, length)));
@@ -194,15 +193,19 @@ export class Session {
     return answered;
   }
 
-  /** After a call that gave nothing: OpenSSL waits for the next datagram, or the session is over. */
-  #judge(): void {
+  /**
+   * After a call that gave nothing: OpenSSL waits for the next datagram, or the session is over. SSL_get_error cannot tell,
+   * as it takes what a dropped bad record left in the error queue for the end; and SSL_want alone cannot, as in a handshake
+   * it says "reading" after fatal alerts too.
+   */
+  #judge(sentAlert: boolean): void {
     const { native } = this.#openssl;
-    // Not SSL_get_error: it takes what a dropped bad record left in the error queue for the end of the session.
-    const waiting = native.SSL_want(this.#ssl) === SSL_READING;
+    const gotAlert = native.SSL_get_shutdown(this.#ssl) !== 0;
+    const waiting = !sentAlert && !gotAlert && native.SSL_want(this.#ssl) === SSL_READING;
     const error = native.ERR_peek_error() & ERR_REASON_MASK;
     native.ERR_clear_error();
     if (waiting) return;
-    const closeNotify = error === 0 && (native.SSL_get_shutdown(this.#ssl) & SSL_RECEIVED_SHUTDOWN) !== 0;
+    const closeNotify = gotAlert && error < SSL_AD_REASON_OFFSET;
     if (closeNotify) this.close();
     else this.free();
     this.#owner.ended(closeNotify ? "closed-by-peer" : endOf(error));

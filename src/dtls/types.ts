@@ -39,6 +39,8 @@ export type CloseReason =
 export type RefusalReason =
   /** Not a ClientHello, and no association to give it to: noise, or a device that has not noticed a restart. */
   | "no-association"
+  /** A ClientHello of an older version than DTLS 1.2. */
+  | "unsupported-version"
   /** A ClientHello that cannot be read, or one cut into fragments before its cookie is proven. */
   | "malformed"
   /** The cookie is proven, but the server holds as many associations as it may. */

@@ -1,0 +1,163 @@
+import {
+  type Association,
+  DtlsClient,
+  type DtlsClientOptions,
+  DtlsServer,
+  type DtlsServerOptions,
+  loadOpenSsl,
+  type Peer,
+} from "../../src/dtls/index.ts";
+import { type Milliseconds, VirtualClock } from "../../src/lib/clock.ts";
+
+export const KEY: Uint8Array = Buffer.from("00112233445566778899aabbccddeeff", "hex");
+export const START = 1_767_225_600_000;
+
+/** What a network may do to a datagram: how many copies arrive, and after how many later ones. */
+export interface Fate {
+  readonly copies: number;
+  readonly after?: number;
+}
+export type Network = (datagram: Buffer, from: "client" | "server", index: number) => Fate;
+
+const DELIVER: Fate = { copies: 1 };
+
+export interface TestClient {
+  readonly dtls: DtlsClient;
+  readonly peer: Peer;
+  /** What happened, in order: "secured", "message ping", "closed alert". */
+  readonly log: string[];
+}
+
+/** A server and its clients on a virtual clock and a virtual network. */
+export class World {
+  readonly clock: VirtualClock = new VirtualClock(START);
+  readonly server: DtlsServer;
+  readonly log: string[] = [];
+  readonly associations: Association[] = [];
+  /** Every datagram sent, also those the network loses. */
+  readonly wire: { readonly from: "client" | "server"; readonly at: Milliseconds; readonly datagram: Buffer }[] = [];
+  readonly clients: Map<string, TestClient> = new Map();
+  network: Network = () => DELIVER;
+  /** What the server answers to a message. */
+  echo = true;
+  readonly #queue: (() => void)[] = [];
+
+  constructor(options: Partial<DtlsServerOptions> = {}) {
+    this.server = new DtlsServer(
+      loadOpenSsl(),
+      { cookieSecret: Buffer.alloc(32, 7), lookupPsk: () => KEY, ...options },
+      {
+        send: (peer, datagram) =>
+          this.#carry("server", datagram, (bytes) => this.clients.get(peer.key)?.dtls.receive(bytes, this.clock.now())),
+        secured: (association) => {
+          this.associations.push(association);
+          this.log.push(`secured ${Buffer.from(association.identity)}`);
+        },
+        message: (association, bytes) => {
+          this.log.push(`message ${Buffer.from(bytes)}`);
+          if (this.echo) association.send(bytes, this.clock.now());
+        },
+        closed: (association, reason) =>
+          this.log.push(`closed ${Buffer.from(association.identity)} ${reason}`.replace("  ", " ")),
+        refused: (_peer, reason) => this.log.push(`refused ${reason}`),
+      },
+    );
+  }
+
+  /** A client on its own port. */
+  client(port: number, options: Partial<DtlsClientOptions> = {}): TestClient {
+    const peer = peerAt(port);
+    const log: string[] = [];
+    const dtls = new DtlsClient(
+      loadOpenSsl(),
+      { psk: KEY, identity: Buffer.from(`device-${port}`), ...options },
+      {
+        send: (datagram) => this.#carry("client", datagram, (bytes) => this.server.receive(peer, bytes, this.clock.now())),
+        secured: () => log.push("secured"),
+        message: (bytes) => log.push(`message ${Buffer.from(bytes)}`),
+        closed: (reason) => log.push(`closed ${reason}`),
+      },
+    );
+    const client = { dtls, peer, log };
+    this.clients.set(peer.key, client);
+    return client;
+  }
+
+  /** A client that has shaken hands. */
+  connected(port: number, options: Partial<DtlsClientOptions> = {}): TestClient {
+    const client = this.client(port, options);
+    client.dtls.connect(this.clock.now());
+    this.run();
+    return client;
+  }
+
+  /** Delivers until nothing is under way. */
+  run(): void {
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) next();
+  }
+
+  /** Lets `span` pass, with every tick at its time. */
+  pass(span: Milliseconds): void {
+    const end = this.clock.now() + span;
+    this.run();
+    for (let due = this.#nextDeadline(); due !== undefined && due <= end; due = this.#nextDeadline()) {
+      this.clock.set(Math.max(due, this.clock.now()));
+      this.server.tick(this.clock.now());
+      for (const { dtls } of this.clients.values()) dtls.tick(this.clock.now());
+      this.run();
+    }
+    this.clock.set(end);
+  }
+
+  /** Gives back everything native. */
+  free(): void {
+    for (const { dtls } of this.clients.values()) dtls.close(this.clock.now());
+    this.server.free();
+    this.run();
+  }
+
+  sentBy(from: "client" | "server"): Buffer[] {
+    return this.wire.filter((one) => one.from === from).map(({ datagram }) => datagram);
+  }
+
+  #nextDeadline(): number | undefined {
+    const all = [this.server.nextDeadline(), ...[...this.clients.values()].map(({ dtls }) => dtls.nextDeadline())];
+    const known = all.filter((one) => one !== undefined);
+    return known.length === 0 ? undefined : Math.min(...known);
+  }
+
+  #carry(from: "client" | "server", datagram: Uint8Array, deliver: (bytes: Buffer) => void): void {
+    const bytes = Buffer.from(datagram);
+    const index = this.wire.filter((one) => one.from === from).length;
+    this.wire.push({ from, at: this.clock.now() - START, datagram: bytes });
+    const { copies, after = 0 } = this.network(bytes, from, index);
+    const put = (turns: number): void => {
+      this.#queue.push(() => (turns > 0 ? put(turns - 1) : deliver(bytes)));
+    };
+    for (let copy = 0; copy < copies; copy++) put(after);
+  }
+}
+
+export function peerAt(port: number, address = "192.0.2.1"): Peer {
+  return { key: `${address}:${port}`, address, port };
+}
+
+/** The first ClientHello of a client, without a cookie. */
+export function firstHello(options: Partial<DtlsClientOptions> = {}): Buffer {
+  let hello = Buffer.alloc(0);
+  const client = new DtlsClient(
+    loadOpenSsl(),
+    { psk: KEY, identity: Buffer.from("device"), ...options },
+    {
+      send: (datagram) => {
+        hello = Buffer.from(datagram);
+      },
+      secured: () => {},
+      message: () => {},
+      closed: () => {},
+    },
+  );
+  client.connect(START);
+  client.close(START);
+  return hello;
+}
