@@ -4,8 +4,8 @@ import { MAX_INSTANCES } from "./generation.ts";
 
 /** Where an instance is reached: at most one address of each family, so that a client cannot pick an old one. */
 export interface InstanceAddresses {
-  readonly ipv4?: string;
-  readonly ipv6?: string;
+  readonly ipv4?: string | undefined;
+  readonly ipv6?: string | undefined;
 }
 
 /** The addresses of the instances by index, ready to be copied into answers. */

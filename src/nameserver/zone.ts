@@ -5,8 +5,8 @@ import { InvalidInput } from "../lib/errors.ts";
 /** A name server of the zone. Inside the zone it needs its addresses here; outside, its own zone has them. */
 export interface NameserverHost {
   readonly host: string;
-  readonly ipv4?: string;
-  readonly ipv6?: string;
+  readonly ipv4?: string | undefined;
+  readonly ipv6?: string | undefined;
 }
 
 /** What the zone is, beside the live names. */
