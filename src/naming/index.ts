@@ -1,5 +1,5 @@
 export { type CollisionEstimate, collisionWarning, estimateCollisions, tokenSpaceBits } from "./collisions.ts";
-export { encode, type TokenEncoding } from "./encoding.ts";
+export type { TokenEncoding } from "./encoding.ts";
 export { CombineOffset, NameInvalid, ParameterMissing, PlacementImpossible, StaticUriInvalid, WeakSecret } from "./errors.ts";
 export type { DerivativeFunction, FunctionOptions, HashFunction, KeyedFunction } from "./functions/function.ts";
 export { FUNCTIONS } from "./functions/registry.ts";

@@ -94,7 +94,7 @@ export const RecipeSchema: z.ZodType<Recipe> = z
     lookAhead: z.int().min(0).max(MAX_LOOK_AHEAD).exactOptional(),
     token: TokenSchema,
     place: PlaceSchema.default({ in: "label", label: 0, at: "end" }),
-    allowWeakSecret: z.literal(true).exactOptional(),
+    allowWeakSecret: z.boolean().exactOptional(),
   })
   .superRefine((recipe, context) => {
     const problem = (path: (string | number)[], message: string): void => context.addIssue({ code: "custom", path, message });
@@ -106,7 +106,8 @@ export const RecipeSchema: z.ZodType<Recipe> = z
     if (fn.kind === "keyed" && recipe.combine !== undefined) {
       problem(["combine"], `${name} takes the secret as its key; there is nothing to combine, leave it out`);
     }
-    if (fn.kind === "keyed" && recipe.allowWeakSecret) problem(["allowWeakSecret"], `has no meaning for ${name}, leave it out`);
+    if (fn.kind === "keyed" && recipe.allowWeakSecret !== undefined)
+      problem(["allowWeakSecret"], `has no meaning for ${name}, leave it out`);
     const kinds = recipe.parameters.map((parameter) => parameter.kind);
     for (const [i, kind] of kinds.entries()) {
       if (kinds.indexOf(kind) !== i) problem(["parameters", i, "kind"], "each kind of parameter can stand in a recipe once");
@@ -137,7 +138,7 @@ export function parseRecipe(input: unknown, what = "recipe"): Recipe {
 export function parseRecipeText(text: string, what = "recipe"): Recipe {
   let input: unknown;
   try {
-    input = parseYaml(text);
+    input = parseYaml(text, { logLevel: "error" });
   } catch (error) {
     throw new InvalidInput(`${what}: neither JSON nor YAML: ${errorText(error)}`);
   }

@@ -69,5 +69,5 @@ export interface Recipe {
   /** Where the token goes when the static URI has no `{token}`. */
   readonly place: Place;
   /** Hash functions only: accept secrets under 128 bits (N9). */
-  readonly allowWeakSecret?: true;
+  readonly allowWeakSecret?: boolean;
 }

@@ -41,11 +41,12 @@ export interface Template {
  */
 export function splitUri(uri: string): Template {
   const fail = (why: string): never => {
-    throw new StaticUriInvalid(`static URI "${uri}": ${why}`);
+    // What stands before an @ may be a password.
+    throw new StaticUriInvalid(`static URI "${uri.replace(/\/\/.*@/, "//...@")}": ${why}`);
   };
   const [, scheme = "", authority = "", path = "", query, fragment] =
     URI.exec(uri) ?? fail("write it as coaps://host[:port][/path][?query]");
-  const [, user, host = "", port] = AUTHORITY.exec(authority) ?? fail(`"${authority}" is no host with an optional port`);
+  const [, user, host = "", port] = AUTHORITY.exec(authority) ?? fail("there is no host with an optional port behind //");
   if (user !== undefined) fail("user information has no place in a bootstrap URI");
   if (fragment !== undefined) fail("a fragment (#) has no place in a bootstrap URI");
   if (host === "") fail("it has no host");
