@@ -19,8 +19,8 @@ export {
   toInteger,
 } from "./node.ts";
 export { CORE_OBJECTS, type ObjectDefinition, type ObjectDefinitions, type ResourceDefinition } from "./objects.ts";
-export { formatPath, isValidId, MAX_ID, type Path, parsePath, uriPath } from "./path.ts";
+export { formatPath, type Path, parsePath, uriPath } from "./path.ts";
 export { type BootstrapProfile, parseProfile, profileWarnings, type ServerAccount } from "./profile.ts";
 export { bootstrapSteps, compileProfile } from "./profile-compile.ts";
 export type { SenmlRecord } from "./senml-pack.ts";
-export type { BootstrapStep, CompiledProfile, DeviceFacts } from "./steps.ts";
+export type { BootstrapStep, BootstrapWrite, CompiledProfile, DeviceFacts } from "./steps.ts";

@@ -27,12 +27,10 @@ export function compileProfile(profile: BootstrapProfile): CompiledProfile {
 function compileWrite(template: InstanceTemplate): MakeStep {
   const path = [template.objectId, template.id];
   const text = formatPath(path);
-  const make: MakeStep = (device, contentFormat) => ({
-    kind: "write",
-    path: text,
-    contentFormat,
-    payload: encodeContent(contentFormat, path, [fillInstance(template, device)]),
-  });
+  const make: MakeStep = (device, contentFormat) => {
+    const instance = fillInstance(template, device);
+    return { kind: "write", path: text, contentFormat, payload: encodeContent(contentFormat, path, [instance]), instance };
+  };
   if (!isStatic(template)) return make;
   const kept = new Map<number, BootstrapStep>();
   return (device, format) => {

@@ -1,3 +1,5 @@
+import type { ObjectInstance } from "./node.ts";
+
 /** What a profile needs to know of a device: the values of its placeholders. */
 export interface DeviceFacts {
   readonly endpoint: string;
@@ -6,10 +8,17 @@ export interface DeviceFacts {
 }
 
 /** One request of the bootstrap server to the device, in the order they are sent. */
-export type BootstrapStep =
-  | { readonly kind: "delete"; readonly path: string }
-  | { readonly kind: "write"; readonly path: string; readonly contentFormat: number; readonly payload: Uint8Array }
-  | { readonly kind: "finish" };
+export type BootstrapStep = { readonly kind: "delete"; readonly path: string } | BootstrapWrite | { readonly kind: "finish" };
+
+/** A Bootstrap-Write of one Object Instance. */
+export interface BootstrapWrite {
+  readonly kind: "write";
+  readonly path: string;
+  readonly contentFormat: number;
+  readonly payload: Uint8Array;
+  /** What the payload holds, for writing it in another format when the client refuses this one. */
+  readonly instance: ObjectInstance;
+}
 
 /** A profile with everything worked out that does not depend on the device. */
 export interface CompiledProfile {

@@ -8,6 +8,7 @@ import {
   ContentFormat,
   compileProfile,
   decodeContent,
+  encodeContent,
   type ObjectInstance,
   parsePath,
   parseProfile,
@@ -95,6 +96,17 @@ test("every format writes the same instances", () => {
   const [tlv, json, cbor] = [undefined, 110, 112].map((pct) => compiled.steps(DEVICE, pct).flatMap(written));
   assert.deepEqual(json, tlv);
   assert.deepEqual(cbor, tlv);
+});
+
+test("a write can be repeated in another format, with nothing lost of its types", () => {
+  const compiled = compileProfile(
+    profileOf(`${server()}\ncontentFormat: senml-json\nobjects: { /33000/0: { 0: { float: 21 } } }`),
+  );
+  const [, , security, , other] = compiled.steps(DEVICE);
+  assert.ok(security?.kind === "write" && other?.kind === "write");
+  assert.deepEqual([security.instance], written(security));
+  const tlv = encodeContent(ContentFormat.tlv, parsePath(other.path), [other.instance]);
+  assert.equal(Buffer.from(tlv).toString("hex"), "c40041a80000");
 });
 
 test("a compiled profile gives each device its own, in any order of formats", () => {
