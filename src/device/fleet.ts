@@ -112,7 +112,8 @@ class Fleet implements FleetRun {
     const now = this.#world.clock.now();
     this.#summary = new SummaryBuilder(options.devices.length, now);
     this.#deadline = now + (options.deadline ?? Number.POSITIVE_INFINITY);
-    this.#expected = options.devices.map((device) => this.#member(device, now)).sort((a, b) => b.arrives - a.arrives);
+    const members = options.devices.map((device) => this.#member(device, now));
+    this.#expected = members.sort((a, b) => a.arrives - b.arrives).reverse();
     this.done = new Promise((resolve, reject) => {
       this.#resolveDone = resolve;
       this.#rejectDone = reject;

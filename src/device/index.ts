@@ -15,7 +15,7 @@ export {
   systemEnvironment,
 } from "./environment.ts";
 export { FLEET_LIMITS, FLEET_RETRY, type FleetDevice, type FleetOptions, type FleetRun, runFleet } from "./fleet.ts";
-export type { FleetResult, FleetSummary } from "./fleet-summary.ts";
+export { type FleetResult, type FleetSummary, percentile } from "./fleet-summary.ts";
 export { type OperationRequest, type OperationResult, performOperation } from "./operations.ts";
 export { DEFAULT_RETRY, type RetryOptions, retryDelay } from "./retry.ts";
 export { DEFAULT_LIMITS, type Failure, type FailureCause, type SessionLimits } from "./session.ts";

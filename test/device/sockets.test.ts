@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { decode, encode, type Packet } from "dns-packet";
+import { BootstrapClient, factoryTree, runFleet, systemEnvironment } from "../../src/device/index.ts";
+import { utf8 } from "../../src/lib/bytes.ts";
+import { builtInRecipe, temporaryUri } from "../../src/naming/index.ts";
+import { openUdp, systemClock, systemRandom, Ticker, type UdpSocket } from "../../src/net/index.ts";
+import { PSK, ScriptedServer } from "./scripted-server.ts";
+
+/* The same devices on real sockets, with a real resolver and the real clock, all on the loopback interface. */
+
+const RECIPE = builtInRecipe("berth-1");
+const names = new Map<string, string>();
+const ticker = new Ticker(systemClock);
+const sockets: UdpSocket[] = [];
+let resolvers: string[] = [];
+let uri = "";
+let uri6 = "";
+
+before(async () => {
+  const dns = await openUdp({
+    address: "127.0.0.1",
+    port: 0,
+    onDatagram: (bytes, address, port) => dns.send(answer(bytes), port, address),
+  });
+  sockets.push(dns);
+  resolvers = [`127.0.0.1:${dns.port}`];
+  uri = `coaps://bs.example.com:${await serve("127.0.0.1")}`;
+  uri6 = `coaps://bs.example.com:${await serve("::1")}`;
+});
+
+after(async () => {
+  ticker.stop();
+  for (const socket of sockets) await socket.close();
+});
+
+function answer(query: Uint8Array): Uint8Array {
+  const { id = 0, questions = [] } = decode(Buffer.from(query)) as Packet;
+  const [question] = questions;
+  const address = names.get(question?.name.toLowerCase() ?? "");
+  const fits = address !== undefined && question !== undefined && question.type === (address.includes(":") ? "AAAA" : "A");
+  return encode({
+    type: "response",
+    id,
+    flags: 0x0400 | (address === undefined ? 3 : 0),
+    questions,
+    answers: fits ? [{ name: question.name, type: question.type as "A", ttl: 30, data: address }] : [],
+  });
+}
+
+async function serve(address: string): Promise<number> {
+  let receive: ((bytes: Uint8Array, from: { address: string; port: number }) => void) | undefined;
+  const socket = await openUdp({
+    address,
+    port: 0,
+    onDatagram: (bytes, from, port) => receive?.(bytes, { address: from, port }),
+  });
+  sockets.push(socket);
+  new ScriptedServer(
+    {
+      clock: systemClock,
+      random: systemRandom,
+      machines: ticker,
+      listen: (_address, _port, receiver) => {
+        receive = receiver;
+      },
+      send: (bytes, _from, to) => socket.send(bytes, to.port, to.address),
+    },
+    { address, port: socket.port },
+  );
+  return socket.port;
+}
+
+function name(endpoint: string, staticUri: string, address: string): void {
+  names.set(temporaryUri(RECIPE, staticUri, { secret: PSK, endpoint, instant: Date.now() }).host, address);
+}
+
+test("one device, over IPv4 and over IPv6", async () => {
+  for (const [staticUri, address] of [
+    [uri, "127.0.0.1"],
+    [uri6, "::1"],
+  ] as const) {
+    name("one", staticUri, address);
+    const tree = factoryTree({ uri: staticUri, identity: "one", psk: PSK });
+    let closed: () => void = () => {};
+    const end = new Promise<void>((resolve) => {
+      closed = resolve;
+    });
+    const client = new BootstrapClient({ endpoint: "one", tree, recipe: RECIPE }, systemEnvironment({ resolvers }), { closed });
+    const result = await client.bootstrap();
+    assert.equal(result.address, address);
+    assert.ok(result.tree.get(1, 0) !== undefined);
+    await end;
+  }
+});
+
+test("a fleet, and a fleet on a bad network", async () => {
+  const devices = Array.from({ length: 40 }, (_, i) => ({ endpoint: `dev-${i}`, identity: `dev-${i}`, psk: PSK }));
+  for (const { endpoint } of devices) name(endpoint, uri, "127.0.0.1");
+  for (const impairment of [undefined, { loss: 0.05, duplicate: 0.05, reorder: 0.05 }]) {
+    const options = { devices, uri, recipe: RECIPE, resolvers, burst: 100, limits: { linger: 1_000 } };
+    const run = runFleet({ ...options, ...(impairment === undefined ? {} : { impairment }) });
+    const { completed, servers } = await run.done;
+    assert.equal(completed, 40);
+    assert.equal(Object.keys(servers).length, 1);
+    await run.closed;
+  }
+});
+
+test("where nobody listens an attempt ends at once", async () => {
+  const gone = await openUdp({ address: "127.0.0.1", port: 0, onDatagram: () => {} });
+  await gone.close();
+  const tree = factoryTree({ uri: `coaps://127.0.0.1:${gone.port}`, identity: "one", psk: utf8("0123456789abcdef") });
+  const causes: string[] = [];
+  const client = new BootstrapClient({ endpoint: "one", tree, maxAttempts: 1 }, systemEnvironment(), {
+    failed: ({ cause }) => void causes.push(cause),
+  });
+  const begin = performance.now();
+  await assert.rejects(client.bootstrap(), { code: "bootstrap-failed" });
+  assert.deepEqual(causes, ["unreachable"]);
+  assert.ok(performance.now() - begin < 1_000);
+});
+
+test("the clock offset is the device's, and moves its names", async () => {
+  const hour = 3_600_000;
+  const endpoint = "late";
+  names.set(temporaryUri(RECIPE, uri, { secret: PSK, endpoint, instant: Date.now() + 5 * hour }).host, "127.0.0.1");
+  const run = runFleet({
+    devices: [{ endpoint, identity: "late", psk: PSK }],
+    uri,
+    recipe: RECIPE,
+    resolvers,
+    clockOffset: 5 * hour,
+  });
+  assert.equal((await run.done).completed, 1);
+  await run.closed;
+});
