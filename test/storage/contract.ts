@@ -1,0 +1,305 @@
+import assert from "node:assert/strict";
+import { after, before, beforeEach, test } from "node:test";
+import {
+  type DeviceRow,
+  type DeviceState,
+  openStorage,
+  SecretBox,
+  type Storage,
+  type StorageOptions,
+} from "../../src/storage/index.ts";
+import { box, collect, device, devices, endpointOf, KEY, NOW, progress } from "./samples.ts";
+
+/** One kind of database under test. */
+export interface Subject {
+  readonly options: StorageOptions;
+  /** Runs a statement behind Berth's back, while no storage is open. */
+  sql(statement: string): Promise<void>;
+}
+
+/** What every database must do. `subject` makes an empty one. */
+export function storageContract(makeSubject: () => Promise<Subject>): void {
+  let subject: Subject;
+  let storage: Storage;
+  const reopen = async (): Promise<void> => {
+    await storage.close();
+    storage = await openStorage(subject.options, box);
+  };
+  const whileClosed = async (work: () => Promise<void>): Promise<void> => {
+    await storage.close();
+    try {
+      await work();
+    } finally {
+      storage = await openStorage(subject.options, box);
+    }
+  };
+  before(async () => {
+    subject = await makeSubject();
+    storage = await openStorage(subject.options, box);
+  });
+  beforeEach(async () => {
+    await storage.devices.remove((await collect(storage.devices.all())).flat().map(({ endpoint }) => endpoint));
+  });
+  after(() => storage.close());
+
+  test("a device comes back as it went in, and is pending", async () => {
+    const given = device(1, {
+      group: "north",
+      profile: "meter",
+      secret: new Uint8Array(32).fill(9),
+      attributes: { site: 'Köln, "A"', __proto__x: "1" },
+    });
+    assert.deepEqual(await storage.devices.import([given], NOW), { inserted: 1, updated: 0, rejected: [] });
+    const { state, failure, instance, session, step, commencedAt, completedAt, attempts, failures, updatedAt, ...record } =
+      (await storage.devices.get(given.endpoint)) as DeviceRow;
+    assert.deepEqual(record, given);
+    assert.deepEqual(
+      [state, failure, instance, session, step, commencedAt, completedAt],
+      ["pending", null, null, null, null, null, null],
+    );
+    assert.deepEqual([attempts, failures, updatedAt], [0, 0, NOW]);
+    assert.equal(await storage.devices.get("urn:dev:nobody"), undefined);
+  });
+
+  test("what was stored is there after reopening", async () => {
+    await storage.devices.import(devices(3), NOW);
+    await storage.devices.saveProgress([progress(1)]);
+    await storage.settings.put("counter", 7);
+    await reopen();
+    assert.deepEqual(await storage.devices.countByState(), { pending: 2, commenced: 1, completed: 0 });
+    assert.equal(await storage.settings.get("counter"), 7);
+  });
+
+  test("importing a device again changes its record and keeps its state", async () => {
+    await storage.devices.import([device(1)], NOW);
+    await storage.devices.saveProgress([progress(1)]);
+    const changed = device(1, { psk: new Uint8Array(20).fill(1), profile: "other", identity: "id-1" });
+    assert.deepEqual(await storage.devices.import([changed, device(2)], NOW + 5), { inserted: 1, updated: 1, rejected: [] });
+    const row = await storage.devices.get(endpointOf(1));
+    assert.deepEqual(
+      [row?.psk, row?.profile, row?.identity, row?.state, row?.session],
+      [changed.psk, "other", "id-1", "commenced", "s-1"],
+    );
+  });
+
+  test("of several rows with one endpoint the last counts", async () => {
+    const rows = [device(1, { profile: "a" }), device(2), device(1, { profile: "b" })];
+    assert.deepEqual(await storage.devices.import(rows, NOW), { inserted: 2, updated: 1, rejected: [] });
+    assert.equal((await storage.devices.get(endpointOf(1)))?.profile, "b");
+  });
+
+  test("an identity belongs to one endpoint", async () => {
+    await storage.devices.import([device(1)], NOW);
+    const thief = device(2, { identity: endpointOf(1) });
+    const twins = [device(3, { identity: "twin" }), device(4, { identity: "twin" })];
+    assert.deepEqual(await storage.devices.import([thief, ...twins], NOW), {
+      inserted: 1,
+      updated: 0,
+      rejected: [
+        { endpoint: endpointOf(4), reason: `its identity belongs to ${endpointOf(3)}` },
+        { endpoint: endpointOf(2), reason: `its identity belongs to ${endpointOf(1)}` },
+      ],
+    });
+    // Once the owner has another identity, the old one is free.
+    await storage.devices.import([device(1, { identity: "new" })], NOW);
+    assert.equal((await storage.devices.import([thief], NOW)).inserted, 1);
+  });
+
+  test("a record that breaks a limit is rejected, and the rest goes in", async () => {
+    const { inserted, rejected } = await storage.devices.import([device(1, { psk: new Uint8Array(3) }), device(2)], NOW);
+    assert.equal(inserted, 1);
+    assert.deepEqual(rejected, [
+      { endpoint: endpointOf(1), reason: "psk has 3 bytes, at least 8 are needed (16 are recommended)" },
+    ]);
+  });
+
+  test("all devices come in batches, in order, with their keys", async () => {
+    await storage.devices.import(devices(25).reverse(), NOW);
+    for (const size of [1, 10, 25, 26]) {
+      const batches = await collect(storage.devices.all(size));
+      assert.ok(batches.every((batch) => batch.length > 0 && batch.length <= size));
+      assert.deepEqual(
+        batches.flat().map(({ endpoint, psk }) => [endpoint, psk]),
+        devices(25).map(({ endpoint, psk }) => [endpoint, psk]),
+      );
+    }
+  });
+
+  test("batches larger than one statement go in and come out", async () => {
+    assert.deepEqual(await storage.devices.import(devices(2500), NOW), { inserted: 2500, updated: 0, rejected: [] });
+    assert.equal(await storage.devices.saveProgress(devices(2500).map((_, number) => progress(number))), 2500);
+    assert.equal((await collect(storage.devices.all(1000))).flat().filter(({ state }) => state === "commenced").length, 2500);
+  });
+
+  test("a page shows devices without their keys, by state, from a place on", async () => {
+    await storage.devices.import(devices(6), NOW);
+    await storage.devices.saveProgress([progress(1), progress(3), progress(5)]);
+    const page = await storage.devices.page({ state: "commenced", after: endpointOf(1), limit: 1 });
+    assert.deepEqual(page, [{ ...progress(3), identity: endpointOf(3), profile: "default", group: null }]);
+    assert.deepEqual(
+      (await storage.devices.page({ limit: 2 })).map(({ endpoint }) => endpoint),
+      [endpointOf(0), endpointOf(1)],
+    );
+    await assert.rejects(storage.devices.page({ limit: 0 }), { code: "invalid-input" });
+  });
+
+  test("endpoints are ordered by their bytes, whatever the locale", async () => {
+    const endpoints = ["b", "B", "a", "Z", "ä", "_"];
+    await storage.devices.import(
+      endpoints.map((endpoint, number) => device(number, { endpoint, identity: endpoint })),
+      NOW,
+    );
+    const sorted = endpoints.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    assert.deepEqual(
+      (await storage.devices.page({ limit: 10 })).map(({ endpoint }) => endpoint),
+      sorted,
+    );
+  });
+
+  test("removed devices are gone; unknown ones are not counted", async () => {
+    await storage.devices.import(devices(3), NOW);
+    assert.equal(await storage.devices.remove([endpointOf(0), endpointOf(2), "urn:dev:nobody"]), 2);
+    assert.deepEqual(
+      (await storage.devices.page({ limit: 9 })).map(({ endpoint }) => endpoint),
+      [endpointOf(1)],
+    );
+  });
+
+  test("progress replaces all of the old progress, and passes over unknown devices", async () => {
+    await storage.devices.import(devices(2), NOW);
+    const done = progress(1, {
+      state: "completed",
+      session: null,
+      completedAt: NOW + 9,
+      failures: 2,
+      failure: "timeout",
+      step: 2 ** 53 - 1,
+    });
+    assert.equal(await storage.devices.saveProgress([progress(1), progress(77), done]), 1);
+    const [row] = await storage.devices.page({ after: endpointOf(0), limit: 1 });
+    assert.deepEqual(row, { ...done, identity: endpointOf(1), profile: "default", group: null });
+  });
+
+  test("marks never go down, are kept per run, and go with their instance", async () => {
+    const mark = { instance: "bs-1", bootId: "x", sequence: 5, updatedAt: NOW };
+    await storage.devices.saveProgress([], [mark, { ...mark, sequence: 4 }, { ...mark, bootId: "y", sequence: 1 }]);
+    await storage.devices.saveProgress([], [{ ...mark, sequence: 3 }]);
+    assert.deepEqual(await storage.devices.marks(), [mark, { ...mark, bootId: "y", sequence: 1 }]);
+    // The run "y" is a day old by then.
+    const later = { ...mark, sequence: 6, updatedAt: NOW + 2 * 86_400_000 };
+    await storage.devices.saveProgress([], [later]);
+    assert.deepEqual(await storage.devices.marks(), [later]);
+    await storage.instances.remove("bs-1");
+    assert.deepEqual(await storage.devices.marks(), []);
+  });
+
+  test("progress and marks are written together or not at all", async () => {
+    await storage.devices.import(devices(2), NOW);
+    const badMark = { instance: "bs-1", bootId: "x", sequence: 0.5, updatedAt: NOW };
+    await assert.rejects(storage.devices.saveProgress([progress(1)], [badMark]), {
+      name: "StorageError",
+      code: "storage-failed",
+    });
+    await assert.rejects(storage.devices.saveProgress([progress(0), progress(1, { state: "lost" as DeviceState })]), {
+      code: "storage-failed",
+    });
+    assert.deepEqual(await storage.devices.countByState(), { pending: 2, commenced: 0, completed: 0 });
+    assert.equal(await storage.devices.saveProgress([progress(1)]), 1);
+  });
+
+  test("calls at once do not disturb each other", async () => {
+    const [first, second] = [devices(60).slice(0, 40), devices(60).slice(20)];
+    const results = await Promise.all([
+      storage.devices.import(first, NOW),
+      storage.devices.import(second, NOW),
+      storage.settings.put("a", 1),
+      storage.devices.saveProgress([progress(99)]).then(() => ({ inserted: 0, updated: 0 })),
+    ]);
+    assert.deepEqual([results[0].inserted + results[1].inserted, results[0].updated + results[1].updated], [60, 20]);
+  });
+
+  test("a profile's version rises with its body", async () => {
+    assert.deepEqual(await storage.profiles.put("p", { servers: [1] }, NOW), {
+      name: "p",
+      version: 1,
+      body: { servers: [1] },
+      updatedAt: NOW,
+    });
+    assert.equal((await storage.profiles.put("p", { servers: [1] }, NOW + 1)).version, 1);
+    assert.equal((await storage.profiles.put("p", { servers: [2] }, NOW + 2)).version, 2);
+    assert.deepEqual(await storage.profiles.get("p"), { name: "p", version: 2, body: { servers: [2] }, updatedAt: NOW + 2 });
+    assert.equal(await storage.profiles.get("q"), undefined);
+    assert.deepEqual(
+      (await storage.profiles.all()).map(({ name }) => name),
+      ["p"],
+    );
+  });
+
+  test("instances are put, replaced, listed and removed", async () => {
+    const one = {
+      id: "bs-1",
+      ipv4: "127.0.0.11",
+      ipv6: null,
+      port: 5684,
+      state: "serving",
+      registeredAt: NOW,
+      lastSeen: NOW,
+      capacity: { sessions: 100 },
+    };
+    const two = { ...one, id: "bs-2", ipv6: "::1" };
+    await storage.instances.put(two);
+    await storage.instances.put({ ...one, port: 1 });
+    await storage.instances.put(one);
+    assert.deepEqual(await storage.instances.all(), [one, two]);
+    await storage.instances.remove("bs-1");
+    assert.deepEqual(await storage.instances.all(), [two]);
+    await storage.instances.remove("bs-2");
+  });
+
+  test("settings hold any JSON value", async () => {
+    for (const value of [{ version: 1, name: "berth-1" }, 0, "text", [1, null], null, false]) {
+      await storage.settings.put("value", value);
+      assert.deepEqual(await storage.settings.get("value"), value);
+    }
+    assert.equal(await storage.settings.get("nothing"), undefined);
+  });
+
+  test("another key is refused, and the right one still opens", async () => {
+    await whileClosed(async () => {
+      await assert.rejects(openStorage(subject.options, new SecretBox(KEY.map((byte) => byte + 1))), {
+        code: "storage-key-wrong",
+      });
+    });
+  });
+
+  test("sealed credentials that were moved to another row do not open", async () => {
+    await storage.devices.import(devices(2), NOW);
+    await whileClosed(() =>
+      subject.sql(
+        `update device set sealed = (select sealed from device where endpoint = '${endpointOf(0)}') where endpoint = '${endpointOf(1)}'`,
+      ),
+    );
+    assert.equal((await storage.devices.get(endpointOf(0)))?.endpoint, endpointOf(0));
+    await assert.rejects(storage.devices.get(endpointOf(1)), { code: "storage-sealed-damaged" });
+    await storage.devices.remove([endpointOf(1)]);
+  });
+
+  test("a schema from the future is refused", async () => {
+    await whileClosed(async () => {
+      await subject.sql("insert into berth_schema (version) values (999)");
+      await assert.rejects(openStorage(subject.options, box), {
+        code: "storage-newer",
+        message: /schema 999, this Berth knows up to \d+/,
+      });
+      await subject.sql("delete from berth_schema where version = 999");
+    });
+  });
+
+  test("after closing, every call says so", async () => {
+    await storage.close();
+    await storage.close();
+    await assert.rejects(storage.devices.get("x"), { code: "storage-closed" });
+    await assert.rejects(storage.devices.saveProgress([progress(1)]), { code: "storage-closed" });
+    storage = await openStorage(subject.options, box);
+  });
+}
