@@ -50,6 +50,7 @@ function seenParts(namer: Namer, name: TemporaryUri, seen: SeenUri): [expected: 
   return pairs;
 }
 
-const pathText = (segments: readonly string[]): string => segments.map(encodeURIComponent).join("/");
+/** One text per list of segments: a segment may hold a slash. */
+const pathText = (segments: readonly string[]): string => segments.map((segment) => `${segment.length}/${segment}`).join("");
 const items = (query: string): string[] => query.split("&").map(decodeURIComponent);
 const keyOf = (item: string): string => item.split("=", 1)[0] ?? "";
