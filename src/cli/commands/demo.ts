@@ -1,0 +1,211 @@
+import { join } from "node:path";
+import type { Command } from "commander";
+import type { InstanceView } from "../../control/index.ts";
+import { type FleetResult, type FleetSummary, percentile, runFleet } from "../../device/index.ts";
+import { BerthError, InvalidInput } from "../../lib/errors.ts";
+import { silentLogger } from "../../lib/log.ts";
+import { CannotListen, type ControlClient, openUdp, pause, ResolveError, resolveHost } from "../../net/index.ts";
+import { loadConfig } from "../config.ts";
+import { connect } from "../connect.ts";
+import { layOutDemo } from "../demo-folder.ts";
+import { nameserversOf } from "../device-options.ts";
+import { readFleet } from "../fleet-file.ts";
+import { parseLimit } from "../numbers.ts";
+import { areUp, isUp, Supervisor } from "../supervisor.ts";
+import { ProgressBar, print, say, table } from "../terminal.ts";
+import { untilTold } from "../until-told.ts";
+import { importFile } from "./import.ts";
+
+interface DemoOptions {
+  readonly devices: number;
+  readonly instances: number;
+  readonly dnsPort: number;
+  readonly controlPort: number;
+  readonly folder: string;
+  readonly exit?: true;
+  readonly json?: true;
+  readonly killOne?: true;
+}
+
+/** Share of the devices that are done when `--kill-one` strikes. */
+const KILL_AT = 0.3;
+/** Instances answer on the first address from here on. */
+const FIRST_ADDRESS = 11;
+const BOOTSTRAP_PORT = 5684;
+
+/** `berth demo`: all of Berth on loopback, with a fleet that bootstraps. */
+export function addDemo(program: Command): void {
+  program
+    .command("demo")
+    .description("run all of it on this host: balancer, nameserver, 3 instances, and 200 devices that bootstrap over DTLS")
+    .option("--devices <n>", "how many devices", parseLimit, 200)
+    .option("--instances <n>", "how many instances, on 127.0.0.11 and up", parseLimit, 3)
+    .option("--kill-one", "kill an instance in the middle; all devices still complete")
+    .option("--exit", "end when all devices are done, instead of staying up until Ctrl-C")
+    .option("--json", "print the summary as one JSON object")
+    .option("--dns-port <port>", "of the nameserver on 127.0.0.1", parseLimit, 8653)
+    .option("--control-port <port>", "of the control API on 127.0.0.1", parseLimit, 8690)
+    .option("--folder <path>", "where it keeps its files; emptied at each start", join(".berth", "demo"))
+    .action(async (options: DemoOptions) => {
+      if (options.instances > 200) throw new InvalidInput("--instances: 200 at most, as they are on 127.0.0.11 to 127.0.0.210");
+      if (options.killOne && options.instances < 2) throw new InvalidInput("--kill-one: needs 2 instances or more");
+      await demo(options);
+    });
+}
+
+async function demo(options: DemoOptions): Promise<void> {
+  const instances = Array.from({ length: options.instances }, (_, index) => ({
+    id: `bs-${index + 1}`,
+    address: `127.0.0.${FIRST_ADDRESS + index}`,
+  }));
+  for (const { address } of instances) await checkFree(address, BOOTSTRAP_PORT);
+  await checkFree("127.0.0.1", options.dnsPort);
+  const { config, fleet, logs } = layOutDemo({ ...options, instances });
+  const supervisor = new Supervisor(logs);
+  const client = connect({ config });
+  const told = untilTold(silentLogger).then(() => "told" as const);
+  try {
+    say(`Starting a balancer with its nameserver, and ${instances.length} instances. Their logs are in ${logs}`);
+    supervisor.start("balancer", ["balancer", "--config", config]);
+    await supervisor.until(() => isUp(client));
+    for (const { id, address } of instances)
+      supervisor.start(id, ["instance", "--config", config, "--id", id, "--listen", address]);
+    await supervisor.until(() => areUp(client, instances.length));
+    await importFile(client, fleet);
+    const played = play(options, config, fleet, client, () => supervisor.kill(instances[0]?.id ?? ""));
+    if ((await Promise.race([played, told])) === "told") return;
+    const { summary, views } = await played;
+    const counts = Object.fromEntries(views.map(({ id, completed }) => [id, completed]));
+    const seconds = Number((summary.elapsed / 1000).toFixed(2));
+    if (options.json)
+      print(
+        JSON.stringify({
+          devices: summary.devices,
+          completed: summary.completed,
+          failed: summary.failed,
+          seconds,
+          instances: counts,
+        }),
+      );
+    else print(`${summary.completed} of ${summary.devices} devices completed in ${seconds} s`);
+    if (summary.failed > 0) process.exitCode = 1;
+    if (options.exit) return;
+    say(hints(config, fleet, options));
+    await told;
+  } finally {
+    client.close();
+    await supervisor.stop();
+  }
+}
+
+/** Lets the fleet bootstrap, and shows how it goes. */
+async function play(
+  options: DemoOptions,
+  configPath: string,
+  fleetFile: string,
+  client: ControlClient,
+  killOne: () => void,
+): Promise<{ summary: FleetSummary; views: readonly InstanceView[] }> {
+  const config = loadConfig(configPath);
+  const devices = await readFleet(fleetFile);
+  const sample = devices[0]?.endpoint ?? "";
+  const name = (await client.call("device", { params: { endpoint: sample }, query: { names: true } })).names?.[0] ?? "";
+  say(
+    `\n${sample} is pending. Its name in this hour, which it computes itself:\n  ${name}\n${await asDigSeesIt(name, options.dnsPort)}\n`,
+  );
+  const bar = new ProgressBar("bootstrapping", devices.length);
+  const results: FleetResult[] = [];
+  let killed = !options.killOne;
+  const run = runFleet(
+    {
+      devices,
+      uri: config.uri,
+      recipe: config.recipe,
+      resolvers: nameserversOf(config),
+      burst: Math.min(5000, devices.length * 8),
+      deadline: 300_000,
+    },
+    (result) => {
+      results.push(result);
+      bar.show(results.length, `${results.length} of ${devices.length}`);
+      if (killed || results.length < devices.length * KILL_AT) return;
+      killed = true;
+      killOne();
+      say("\nkilled bs-1");
+    },
+  );
+  const summary = await run.done;
+  bar.end();
+  await run.closed;
+  const views = await settled(client, summary.completed);
+  say(`\n${table(views.map((view) => tableRow(view, results)))}\n`);
+  say(`${sample} is completed, so its name is gone:\n${await asDigSeesIt(name, options.dnsPort)}\n`);
+  return { summary, views };
+}
+
+/** The instances once the balancer has heard of all completions, which reach it a moment after the devices know. */
+async function settled(client: ControlClient, completed: number): Promise<readonly InstanceView[]> {
+  for (let tries = 0; tries < 100; tries++) {
+    if ((await client.call("status", {})).devices.completed >= completed) break;
+    await pause(100);
+  }
+  return (await client.call("instances", {})).instances;
+}
+
+function tableRow(
+  { id, state, addresses, completed, load }: InstanceView,
+  results: readonly FleetResult[],
+): Record<string, string | number> {
+  const times = results
+    .filter(({ ok, server }) => ok && server === `${addresses.ipv4}:${BOOTSTRAP_PORT}`)
+    .map(({ elapsed }) => elapsed)
+    .sort((a, b) => a - b);
+  return {
+    instance: id,
+    address: addresses.ipv4 ?? "",
+    state,
+    devices: completed,
+    "p50 ms": Math.round(percentile(times, 0.5)),
+    "p99 ms": Math.round(percentile(times, 0.99)),
+    handshakes: load.handshakes,
+  };
+}
+
+async function asDigSeesIt(name: string, port: number): Promise<string> {
+  const command = `  $ dig @127.0.0.1 -p ${port} +noall +answer +comments ${name}`;
+  try {
+    const { ipv4 } = await resolveHost(name, [`127.0.0.1:${port}`]);
+    return `${command}\n  status: NOERROR, A ${ipv4.join(" ")}`;
+  } catch (error) {
+    if (error instanceof ResolveError) return `${command}\n  status: NXDOMAIN`;
+    throw error;
+  }
+}
+
+/** @throws BerthError saying what to do where an address is missing or taken */
+async function checkFree(address: string, port: number): Promise<void> {
+  try {
+    await (await openUdp({ address, port, onDatagram: () => {} })).close();
+  } catch (error) {
+    if (!(error instanceof CannotListen)) throw error;
+    if (error.code === "address-not-available") {
+      const command =
+        process.platform === "darwin" ? `sudo ifconfig lo0 alias ${address} up` : `sudo ip address add ${address}/8 dev lo`;
+      throw new BerthError(error.code, `this host has no ${address}; add it with: ${command}`);
+    }
+    throw new BerthError(error.code, `${error.message}; is another demo running?`);
+  }
+}
+
+function hints(config: string, fleet: string, { dnsPort }: DemoOptions): string {
+  return `Everything stays up until Ctrl-C. In another terminal:
+  npx berth instances --config ${config}
+  npx berth devices --config ${config} --state completed --limit 5
+Add a device of your own and bootstrap it:
+  printf 'endpoint,psk,server_key\\nurn:dev:mine,%s,%s\\n' 000102030405060708090a0b0c0d0e0f 101112131415161718191a1b1c1d1e1f > mine.csv
+  npx berth import mine.csv --config ${config}
+  npx berth uri --config ${config} --endpoint urn:dev:mine --secret 000102030405060708090a0b0c0d0e0f
+  dig @127.0.0.1 -p ${dnsPort} <the name it printed>
+  npx berth device --config ${config} --endpoint urn:dev:mine --psk 000102030405060708090a0b0c0d0e0f
+The devices of this demo are in ${fleet}`;
+}

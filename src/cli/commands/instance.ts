@@ -1,0 +1,79 @@
+import { isIP } from "node:net";
+import type { Command } from "commander";
+import { BootstrapInstance, type Listener } from "../../bootstrap/index.ts";
+import { InvalidInput } from "../../lib/errors.ts";
+import { parseTarget } from "../../naming/index.ts";
+import { systemClock, systemRandom } from "../../net/index.ts";
+import { type Config, needConfig } from "../config.ts";
+import { type ConnectOptions, connect } from "../connect.ts";
+import { createLogger } from "../log.ts";
+import { untilTold } from "../until-told.ts";
+
+interface InstanceCommandOptions extends ConnectOptions {
+  readonly id: string;
+  readonly listen: readonly string[];
+  readonly advertise?: readonly string[];
+  readonly nosec?: true;
+}
+
+/** Default ports of `coaps` and `coap` (RFC 7252 section 6). */
+const DEFAULT_PORTS = { coaps: 5684, coap: 5683 } as const;
+
+/** `berth instance`: one bootstrap server. */
+export function addInstance(program: Command): void {
+  program
+    .command("instance")
+    .description("run one bootstrap server instance")
+    .requiredOption("--id <id>", "its name at the balancer")
+    .requiredOption("--listen <address...>", "addresses to serve devices on, IPv4 or IPv6; the port is that of the static URI")
+    .option("--advertise <address...>", "addresses devices reach it at, one of a family (default: those it listens on)")
+    .option("--nosec", "serve coap: without security too, on its default port or that of a coap: URI")
+    .option("-c, --config <file>", "configuration (default: berth.yaml)")
+    .option("--url <url>", "the balancer's control API")
+    .option("--token-file <file>", "file with the instances' token")
+    .action(async (options: InstanceCommandOptions) => {
+      const config = needConfig(options.config);
+      const log = createLogger(options.id, config.log.level);
+      const instance = await BootstrapInstance.start({
+        id: options.id,
+        listeners: listenersOf(config, options),
+        advertise: advertised(options.advertise ?? options.listen),
+        control: connect(options, "instance"),
+        clock: systemClock,
+        random: systemRandom,
+        log,
+        sessionDeadline: config.session.deadline,
+      });
+      await untilTold(log);
+      await instance.stop();
+    });
+}
+
+function listenersOf(config: Config, { listen, nosec }: InstanceCommandOptions): Listener[] {
+  const { scheme, port } = parseTarget(config.uri);
+  const secure = scheme === "coaps";
+  if (!secure && nosec === undefined) {
+    throw new InvalidInput(`uri: ${scheme}: is without security; say --nosec if devices shall bootstrap without authentication`);
+  }
+  const given = port === undefined ? undefined : Number(port);
+  return listen.flatMap((address): Listener[] => {
+    if (isIP(address) === 0) throw new InvalidInput(`--listen: "${address}" is no IPv4 or IPv6 address`);
+    return [
+      ...(secure ? [{ scheme: "coaps", address, port: given ?? DEFAULT_PORTS.coaps } as const] : []),
+      ...(nosec ? [{ scheme: "coap", address, port: secure ? DEFAULT_PORTS.coap : (given ?? DEFAULT_PORTS.coap) } as const] : []),
+    ];
+  });
+}
+
+function advertised(addresses: readonly string[]): { ipv4?: string; ipv6?: string } {
+  const ofFamily = (family: 4 | 6): string | undefined => {
+    const [first, ...more] = addresses.filter((address) => isIP(address) === family);
+    if (more.length > 0)
+      throw new InvalidInput(
+        `--advertise: give one IPv${family} address, devices must not choose (got ${[first, ...more].join(", ")})`,
+      );
+    return first;
+  };
+  const [ipv4, ipv6] = [ofFamily(4), ofFamily(6)];
+  return { ...(ipv4 === undefined ? {} : { ipv4 }), ...(ipv6 === undefined ? {} : { ipv6 }) };
+}

@@ -1,0 +1,120 @@
+import { isIP } from "node:net";
+import { z } from "zod";
+import type { Milliseconds } from "../lib/clock.ts";
+import { parseDuration } from "../lib/duration.ts";
+
+/** An address and a port to listen on. */
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** What `berth.yaml` says, with defaults filled in; `docs/configuration.md` explains each key. Paths are as written. */
+export interface ConfigFile {
+  readonly uri: string;
+  readonly recipe: unknown;
+  readonly zone?: string | undefined;
+  readonly profiles: Readonly<Record<string, string>>;
+  readonly dns: {
+    readonly listen: readonly Endpoint[];
+    readonly ttl: Milliseconds;
+    readonly negativeTtl: Milliseconds;
+    readonly nameservers: readonly {
+      readonly host: string;
+      readonly ipv4?: string | undefined;
+      readonly ipv6?: string | undefined;
+    }[];
+  };
+  readonly epochs: {
+    readonly skew: Milliseconds;
+    readonly lead?: Milliseconds | undefined;
+    readonly grace?: Milliseconds | undefined;
+  };
+  readonly rotation: { readonly every?: Milliseconds | undefined };
+  readonly session: { readonly deadline: Milliseconds };
+  readonly instances: {
+    readonly heartbeat: Milliseconds;
+    readonly lostAfter: Milliseconds;
+    readonly local: readonly { readonly id: string; readonly address: string }[];
+  };
+  readonly control: {
+    readonly listen: Endpoint;
+    readonly url?: string | undefined;
+    readonly operatorToken?: string | undefined;
+    readonly instanceToken?: string | undefined;
+    readonly tls?: { readonly cert: string; readonly key: string } | undefined;
+    readonly ca?: string | undefined;
+  };
+  readonly storage: {
+    readonly folder?: string | undefined;
+    readonly postgres?: string | undefined;
+    readonly key?: string | undefined;
+  };
+  readonly log: { readonly level: "debug" | "info" | "warn" | "error" | "silent" };
+}
+
+const duration: z.ZodType<Milliseconds> = z.string().transform((text, context) => {
+  try {
+    return parseDuration(text);
+  } catch {
+    context.addIssue("is not a duration; write for example 30s, 5m or 1h");
+    return z.NEVER;
+  }
+});
+
+const listen: z.ZodType<Endpoint> = z.string().transform((text, context) => {
+  const [, six, four, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(text) ?? [];
+  const address = six ?? four ?? "";
+  if (isIP(address) === 0 || Number(port) > 65535) {
+    context.addIssue("is no address and port; write for example 127.0.0.1:8653 or [::1]:8653");
+    return z.NEVER;
+  }
+  return { address, port: Number(port) };
+});
+
+const address: z.ZodType<string> = z.union([z.ipv4(), z.ipv6()], { error: "is no IPv4 or IPv6 address" });
+const text: z.ZodType<string> = z.string().min(1);
+
+/** Schema of `berth.yaml`. */
+export const ConfigSchema: z.ZodType<ConfigFile> = z.strictObject({
+  uri: text,
+  recipe: z.unknown().default("berth-1"),
+  zone: text.optional(),
+  profiles: z.record(z.string(), text).default({}),
+  dns: z
+    .strictObject({
+      listen: z
+        .array(listen)
+        .min(1)
+        .default([{ address: "127.0.0.1", port: 8653 }]),
+      ttl: duration.default(30_000),
+      negativeTtl: duration.default(30_000),
+      nameservers: z
+        .array(z.strictObject({ host: text, ipv4: z.ipv4().optional(), ipv6: z.ipv6().optional() }))
+        .max(13)
+        .default([]),
+    })
+    .prefault({}),
+  epochs: z.strictObject({ skew: duration.default(300_000), lead: duration.optional(), grace: duration.optional() }).prefault({}),
+  rotation: z.strictObject({ every: duration.optional() }).prefault({}),
+  session: z.strictObject({ deadline: duration.default(60_000) }).prefault({}),
+  instances: z
+    .strictObject({
+      heartbeat: duration.default(1000),
+      lostAfter: duration.default(5000),
+      local: z.array(z.strictObject({ id: text, address })).default([]),
+    })
+    .prefault({}),
+  control: z
+    .strictObject({
+      listen: listen.default({ address: "127.0.0.1", port: 8690 }),
+      url: z.url().optional(),
+      operatorToken: text.optional(),
+      instanceToken: text.optional(),
+      tls: z.strictObject({ cert: text, key: text }).optional(),
+      ca: text.optional(),
+    })
+    .prefault({}),
+  storage: z.strictObject({ folder: text.optional(), postgres: text.optional(), key: text.optional() }).prefault({}),
+  log: z.strictObject({ level: z.enum(["debug", "info", "warn", "error", "silent"]).default("info") }).prefault({}),
+}) as z.ZodType<ConfigFile>;

@@ -1,0 +1,109 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { parse as parseYaml } from "yaml";
+import type { Milliseconds } from "../lib/clock.ts";
+import { errorText, InvalidInput } from "../lib/errors.ts";
+import { parseWith } from "../lib/schema.ts";
+import { builtInRecipe, parseRecipe, parseRecipeText, prepareNaming, type Recipe } from "../naming/index.ts";
+import { type ConfigFile, ConfigSchema } from "./config-schema.ts";
+
+/** Where the configuration is looked for unless `--config` says otherwise. */
+export const DEFAULT_CONFIG = "berth.yaml";
+
+/** A configuration made ready: the recipe read, the zone known, paths absolute. */
+export interface Config extends Omit<ConfigFile, "recipe" | "zone"> {
+  readonly path: string;
+  readonly recipe: Recipe;
+  readonly zone: string;
+  readonly margins: { readonly lead: Milliseconds; readonly grace: Milliseconds };
+}
+
+/** Publishing takes time, and a name asked for too early is "not found" for a whole negative TTL: this much more than the skew. */
+const PUBLISHING: Milliseconds = 30_000;
+
+/**
+ * Reads a configuration file.
+ * @throws InvalidInput naming the file and the key; for an unknown key the nearest known one
+ */
+export function loadConfig(path: string): Config {
+  const file = parseWith(ConfigSchema, parseYamlFile(path), path);
+  const absolute = (name: string): string => resolve(dirname(path), name);
+  const optional = <Key extends string>(key: Key, name: string | undefined): Record<Key, string> | Record<never, never> =>
+    name === undefined ? {} : ({ [key]: absolute(name) } as Record<Key, string>);
+  const recipe = recipeOf(file.recipe, absolute);
+  const { skew, lead = skew + file.dns.negativeTtl + PUBLISHING, grace = skew + file.dns.ttl + PUBLISHING } = file.epochs;
+  const { control, storage } = file;
+  if (storage.folder !== undefined && storage.postgres !== undefined) {
+    throw new InvalidInput(`${path}: storage: give a folder or a postgres URL, not both`);
+  }
+  return {
+    ...file,
+    path,
+    recipe,
+    zone: (file.zone ?? zoneOf(file.uri, recipe, path)).toLowerCase(),
+    margins: { lead, grace },
+    profiles: Object.fromEntries(Object.entries(file.profiles).map(([name, value]) => [name, absolute(value)])),
+    control: {
+      ...control,
+      ...optional("operatorToken", control.operatorToken),
+      ...optional("instanceToken", control.instanceToken),
+      ...optional("ca", control.ca),
+      ...(control.tls === undefined ? {} : { tls: { cert: absolute(control.tls.cert), key: absolute(control.tls.key) } }),
+    },
+    storage: { ...storage, ...optional("folder", storage.folder), ...optional("key", storage.key) },
+  };
+}
+
+/** The configuration a command uses: the file asked for, else `berth.yaml` if there is one. */
+export function findConfig(path: string | undefined): Config | undefined {
+  if (path !== undefined) return loadConfig(path);
+  return existsSync(DEFAULT_CONFIG) ? loadConfig(DEFAULT_CONFIG) : undefined;
+}
+
+/** As {@link findConfig}, for commands that cannot do without. @throws InvalidInput */
+export function needConfig(path: string | undefined): Config {
+  const config = findConfig(path);
+  if (config === undefined) {
+    throw new InvalidInput(`there is no ${DEFAULT_CONFIG} here; give one with --config FILE, or start from examples/berth.yaml`);
+  }
+  return config;
+}
+
+/** A recipe by name, or from a file. @throws InvalidInput */
+export function readRecipe(nameOrFile: string): Recipe {
+  const looksLikeFile = /[./\\]/.test(nameOrFile) || existsSync(nameOrFile);
+  return looksLikeFile ? parseRecipeText(readText(nameOrFile), nameOrFile) : builtInRecipe(nameOrFile);
+}
+
+/** The text of a file. @throws InvalidInput naming it */
+export function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new InvalidInput(`${path}: ${code === "ENOENT" ? "there is no such file" : errorText(error)}`);
+  }
+}
+
+/** What a YAML or JSON file holds. @throws InvalidInput naming file, line and what is wrong */
+export function parseYamlFile(path: string): unknown {
+  try {
+    return parseYaml(readText(path));
+  } catch (error) {
+    if (error instanceof InvalidInput) throw error;
+    throw new InvalidInput(`${path}: ${errorText(error)}`);
+  }
+}
+
+function recipeOf(value: unknown, absolute: (name: string) => string): Recipe {
+  if (typeof value !== "string") return parseRecipe(value, "recipe");
+  return readRecipe(/[./\\]/.test(value) ? absolute(value) : value);
+}
+
+function zoneOf(uri: string, recipe: Recipe, path: string): string {
+  const { parentDomain, varies } = prepareNaming(recipe, uri);
+  if (!varies.host)
+    throw new InvalidInput(`${path}: uri and recipe: the host name does not vary, so DNS cannot lead devices anywhere`);
+  if (parentDomain === "") throw new InvalidInput(`${path}: uri: its host has no domain behind the part that varies; set zone`);
+  return parentDomain;
+}

@@ -1,0 +1,53 @@
+import { InvalidInput } from "../lib/errors.ts";
+import { ControlClient } from "../net/index.ts";
+import { type Config, findConfig, readText } from "./config.ts";
+
+/** Options of every command that talks to a balancer. */
+export interface ConnectOptions {
+  readonly config?: string;
+  readonly url?: string;
+  readonly tokenFile?: string;
+}
+
+/** Where tokens may stand instead of a file, so that none is ever an argument others can see. */
+const TOKEN_VARIABLE = "BERTH_TOKEN";
+const URL_VARIABLE = "BERTH_URL";
+
+/**
+ * A client of the balancer's control API: flags first, then the environment, then the configuration.
+ * @throws InvalidInput if no balancer or no token is known
+ */
+export function connect(options: ConnectOptions, role: "operator" | "instance" = "operator"): ControlClient {
+  const config = findConfig(options.config);
+  const url = options.url ?? process.env[URL_VARIABLE] ?? (config && controlUrl(config));
+  if (url === undefined)
+    throw new InvalidInput(`which balancer? Give --url URL, ${URL_VARIABLE}, or a berth.yaml with --config FILE`);
+  const ca = config?.control.ca;
+  return new ControlClient({ url, token: tokenFor(options, config, role), ...(ca === undefined ? {} : { ca: readText(ca) }) });
+}
+
+/** The URL instances and commands reach the balancer at. */
+export function controlUrl(config: Config): string {
+  const { url, tls, listen } = config.control;
+  const host = listen.address.includes(":") ? `[${listen.address}]` : listen.address;
+  return url ?? `${tls === undefined ? "http" : "https"}://${host}:${listen.port}`;
+}
+
+/** A token from its file. @throws InvalidInput saying how to make one */
+export function readToken(path: string | undefined, key: "operatorToken" | "instanceToken"): string {
+  const how = `make one with: openssl rand -hex 32 > ${path ?? `${key}.txt`}`;
+  if (path === undefined) throw new InvalidInput(`control.${key}: name the file that holds the token; ${how}`);
+  const token = readText(path).trim();
+  if (token.length < 16) throw new InvalidInput(`${path}: a token needs 16 characters or more; ${how}`);
+  return token;
+}
+
+function tokenFor(options: ConnectOptions, config: Config | undefined, role: "operator" | "instance"): string {
+  if (options.tokenFile !== undefined) return readText(options.tokenFile).trim();
+  const fromEnvironment = process.env[TOKEN_VARIABLE];
+  if (fromEnvironment !== undefined) return fromEnvironment;
+  const key = role === "operator" ? "operatorToken" : "instanceToken";
+  if (config === undefined)
+    throw new InvalidInput(`no token: give --token-file FILE, ${TOKEN_VARIABLE}, or a berth.yaml with --config FILE`);
+  return readToken(config.control[key], key);
+}

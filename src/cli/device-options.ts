@@ -1,0 +1,68 @@
+import { type Command, Option } from "commander";
+import { InvalidInput } from "../lib/errors.ts";
+import type { Recipe } from "../naming/index.ts";
+import type { Impairment } from "../net/index.ts";
+import { type Config, findConfig, readRecipe } from "./config.ts";
+import { parseShare, parseSpan } from "./numbers.ts";
+
+/** Options of the commands that play devices. */
+export interface DeviceSideOptions {
+  readonly config?: string;
+  readonly server?: string;
+  readonly recipe?: string;
+  readonly resolver?: readonly string[];
+  readonly clockOffset?: number;
+  readonly loss: number;
+  readonly duplicate: number;
+  readonly reorder: number;
+}
+
+/** Adds them to a command. */
+export function deviceSideOptions(command: Command): Command {
+  return command
+    .option("-c, --config <file>", "take URI, recipe and resolver from this configuration")
+    .option("--server <uri>", "static bootstrap URI, as the factory wrote it")
+    .option(
+      "--recipe <name|file|none>",
+      "how names are made; none asks the static URI only (default: the configuration's, else berth-1)",
+    )
+    .option("--resolver <address:port...>", "DNS resolvers to ask (default: the configuration's nameserver, else the system's)")
+    .option("--clock-offset <time>", "a clock that is off, such as -4m", parseSpan)
+    .addOption(new Option("--loss <share>", "share of datagrams lost, both ways").argParser(parseShare).default(0))
+    .addOption(new Option("--duplicate <share>", "share of datagrams doubled").argParser(parseShare).default(0))
+    .addOption(new Option("--reorder <share>", "share of datagrams held back").argParser(parseShare).default(0));
+}
+
+/** The world the devices find, made of flags and configuration. */
+export interface DeviceSide {
+  readonly uri: string;
+  readonly recipe: Recipe | undefined;
+  readonly resolvers: readonly string[] | undefined;
+  readonly clockOffset: number;
+  readonly impairment: Impairment | undefined;
+}
+
+/** @throws InvalidInput where neither says the static URI */
+export function deviceSide(options: DeviceSideOptions): DeviceSide {
+  const config = options.server === undefined || options.config !== undefined ? findConfig(options.config) : undefined;
+  const uri = options.server ?? config?.uri;
+  if (uri === undefined) throw new InvalidInput("--server: give the static bootstrap URI, or a --config that has it");
+  const { loss, duplicate, reorder } = options;
+  return {
+    uri,
+    recipe:
+      options.recipe === "none"
+        ? undefined
+        : options.recipe === undefined
+          ? (config?.recipe ?? readRecipe("berth-1"))
+          : readRecipe(options.recipe),
+    resolvers: options.resolver ?? (config && nameserversOf(config)),
+    clockOffset: options.clockOffset ?? 0,
+    impairment: loss + duplicate + reorder > 0 ? { loss, duplicate, reorder } : undefined,
+  };
+}
+
+/** The embedded nameserver's addresses, as a resolver setting. */
+export function nameserversOf({ dns }: Config): string[] {
+  return dns.listen.map(({ address, port }) => (address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`));
+}

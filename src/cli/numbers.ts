@@ -1,0 +1,26 @@
+import { InvalidArgumentError } from "commander";
+import { parseDuration } from "../lib/duration.ts";
+
+/** A whole number from 1 on. */
+export function parseLimit(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("It must be a whole number from 1 on.");
+  return value;
+}
+
+/** A share, 0 to 1. */
+export function parseShare(text: string): number {
+  const value = Number(text);
+  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError("It must be a share from 0 to 1, such as 0.2.");
+  return value;
+}
+
+/** A span such as 30s, in ms; a sign in front where clocks may be off either way. */
+export function parseSpan(text: string): number {
+  const [, sign = "", span = ""] = /^([+-]?)(.*)$/.exec(text) ?? [];
+  try {
+    return (sign === "-" ? -1 : 1) * parseDuration(span);
+  } catch {
+    throw new InvalidArgumentError("It must be a time such as 500ms, 30s or 4m.");
+  }
+}

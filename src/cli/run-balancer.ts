@@ -1,0 +1,129 @@
+import { isIP } from "node:net";
+import { Balancer, checkTiming, controlHandlers } from "../balancer/index.ts";
+import { ZoneTable } from "../dns/index.ts";
+import { InvalidInput } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import { Nameserver, type NameserverHost } from "../nameserver/index.ts";
+import { breathe, serveControl, systemClock, systemRandom, Ticker } from "../net/index.ts";
+import { loadSecretBox, openStorage, type StorageOptions } from "../storage/index.ts";
+import { type Config, readText } from "./config.ts";
+import { readToken } from "./connect.ts";
+import { checkStoredProfile, profilesInFile } from "./profiles.ts";
+
+/** A running balancer. */
+export interface RunningBalancer {
+  stop(): Promise<void>;
+}
+
+/** Where a PostgreSQL URL may stand instead of the configuration, as it holds a password. */
+const DATABASE_VARIABLE = "BERTH_DATABASE_URL";
+/** Instances end a session at its deadline; the news of it takes a moment. */
+const NEWS_TAKES = 30_000;
+
+/**
+ * Starts balancer, nameserver and control API.
+ * @throws InvalidInput, StorageError, CannotListen
+ */
+export async function runBalancer(config: Config, log: Logger): Promise<RunningBalancer> {
+  const { dns, epochs, rotation, margins, control, instances, session, zone, recipe } = config;
+  const timing = { ttl: dns.ttl, skew: epochs.skew, ...margins, rotateEvery: rotation.every };
+  checkTiming(recipe, timing);
+  const tokens = {
+    operator: readToken(control.operatorToken, "operatorToken"),
+    instance: readToken(control.instanceToken, "instanceToken"),
+  };
+  if (control.tls === undefined && !isLoopback(control.listen.address)) {
+    throw new InvalidInput(
+      `control.listen: ${control.listen.address} can be reached from outside, and keys travel over it: set control.tls, or listen on 127.0.0.1`,
+    );
+  }
+  const table = new ZoneTable({ zone, seed: systemRandom.bytes(16) });
+  const storage = await openStorage(
+    storageOf(config),
+    loadSecretBox(config.storage.key === undefined ? {} : { file: config.storage.key }),
+  );
+  const undo: (() => Promise<void>)[] = [() => storage.close()];
+  const stop = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    const balancer = await Balancer.start({
+      uri: config.uri,
+      recipe,
+      timing,
+      sessionDeadline: session.deadline + NEWS_TAKES,
+      heartbeat: instances.heartbeat,
+      lostAfter: instances.lostAfter,
+      table,
+      storage,
+      checkProfile: checkStoredProfile,
+      clock: systemClock,
+      breathe,
+      log,
+    });
+    undo.push(() => balancer.idle());
+    for (const [name, path] of Object.entries(config.profiles)) {
+      for (const [profile, body] of profilesInFile(name, path)) {
+        for (const warning of await balancer.putProfile(profile, body)) log.warn({ profile }, warning);
+      }
+    }
+    const ticker = new Ticker(systemClock);
+    ticker.add(balancer);
+    undo.push(async () => ticker.stop());
+    const nameserver = await Nameserver.start({
+      zone: {
+        name: zone,
+        nameservers: nameserversOf(config),
+        serial: Math.floor(systemClock.now() / 1000),
+        ttl: Math.ceil(dns.ttl / 1000),
+        negativeTtl: Math.ceil(dns.negativeTtl / 1000),
+      },
+      table,
+      listen: dns.listen,
+      log,
+    });
+    undo.push(() => nameserver.close());
+    const tls = control.tls && { cert: readText(control.tls.cert), key: readText(control.tls.key) };
+    const server = await serveControl({
+      ...control.listen,
+      ...(tls === undefined ? {} : { tls }),
+      tokens,
+      handlers: controlHandlers(balancer),
+      log,
+    });
+    undo.push(() => server.close());
+    log.info({ zone, dns: dns.listen, control: control.listen }, "balancer is up");
+    return { stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function storageOf(config: Config): StorageOptions {
+  const url = process.env[DATABASE_VARIABLE] ?? config.storage.postgres;
+  if (url !== undefined) return { kind: "postgres", url };
+  if (config.storage.folder === undefined) {
+    throw new InvalidInput("storage: give a folder for the embedded database, or a postgres URL");
+  }
+  return { kind: "pglite", folder: config.storage.folder };
+}
+
+/** Name servers of the zone: those configured, or this one by the addresses it listens on. */
+function nameserversOf({ dns, zone }: Config): NameserverHost[] {
+  if (dns.nameservers.length > 0) {
+    return dns.nameservers.map(({ host, ipv4, ipv6 }) => ({
+      host,
+      ...(ipv4 === undefined ? {} : { ipv4 }),
+      ...(ipv6 === undefined ? {} : { ipv6 }),
+    }));
+  }
+  return dns.listen.slice(0, 13).map(({ address }, index) => ({
+    host: `ns${index + 1}.${zone}`,
+    ...(isIP(address) === 6 ? { ipv6: address } : { ipv4: address }),
+  }));
+}
+
+function isLoopback(address: string): boolean {
+  return address === "::1" || address.startsWith("127.");
+}

@@ -1,0 +1,90 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { openSync } from "node:fs";
+import { join } from "node:path";
+import { BerthError } from "../lib/errors.ts";
+import { type ControlClient, pause } from "../net/index.ts";
+
+/** The command line that started this process, to start others of the same program. */
+const PROGRAM = [...process.execArgv, process.argv[1] ?? ""];
+const READY_WITHIN = 60_000;
+const STOP_WITHIN = 10_000;
+
+/** Runs other Berth commands as processes of their own, and ends them by their own pid. */
+export class Supervisor {
+  readonly #children: Map<string, ChildProcess> = new Map();
+  readonly #logs: string | undefined;
+
+  /** @param logs folder for the processes' logs; on this process's stderr if absent */
+  constructor(logs?: string) {
+    this.#logs = logs;
+  }
+
+  /** Starts `berth ...args`. `name` also names its log. */
+  start(name: string, args: readonly string[]): void {
+    const stderr = this.#logs === undefined ? "inherit" : openSync(join(this.#logs, `${name}.log`), "a");
+    // Its own process group: Ctrl-C reaches this process only, which then stops the others in order.
+    const child = spawn(process.execPath, [...PROGRAM, ...args], { stdio: ["ignore", "ignore", stderr], detached: true });
+    this.#children.set(name, child);
+  }
+
+  /** Ends a process at once, as a crash would. */
+  kill(name: string): void {
+    this.#children.get(name)?.kill("SIGKILL");
+  }
+
+  /** Waits for `ready` to say yes. @throws BerthError if a process ends before, or it takes a minute */
+  async until(ready: () => Promise<boolean>): Promise<void> {
+    for (const deadline = Date.now() + READY_WITHIN; Date.now() < deadline; await pause(50)) {
+      for (const [name, { exitCode, signalCode }] of this.#children) {
+        if (exitCode === null && signalCode === null) continue;
+        const where = this.#logs === undefined ? "" : `; see ${join(this.#logs, `${name}.log`)}`;
+        throw new BerthError(
+          "process-ended",
+          `${name} ended while starting, with ${signalCode ?? `exit code ${exitCode}`}${where}`,
+        );
+      }
+      if (await ready()) return;
+    }
+    throw new BerthError("not-ready", `not everything was up within ${READY_WITHIN / 1000} s`);
+  }
+
+  /** Resolves when a process ends that was not stopped, with its name. */
+  ended(): Promise<string> {
+    return new Promise((resolve) => {
+      for (const [name, child] of this.#children) child.once("exit", () => resolve(name));
+    });
+  }
+
+  /** Stops everything, the last started first, and waits for each to end. */
+  async stop(): Promise<void> {
+    for (const [, child] of [...this.#children].reverse()) await end(child);
+    this.#children.clear();
+  }
+}
+
+function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => {
+    const force = setTimeout(() => child.kill("SIGKILL"), STOP_WITHIN);
+    child.once("exit", () => {
+      clearTimeout(force);
+      resolve();
+    });
+    child.kill("SIGTERM");
+  });
+}
+
+/** Whether the balancer answers. */
+export async function isUp(client: ControlClient): Promise<boolean> {
+  try {
+    return (await client.call("health", {})).status === "ok";
+  } catch {
+    return false;
+  }
+}
+
+/** Whether so many instances are up. */
+export async function areUp(client: ControlClient, count: number): Promise<boolean> {
+  const { instances } = await client.call("instances", {});
+  return instances.filter(({ state }) => state === "up").length >= count;
+}
