@@ -71,7 +71,7 @@ export function compileUri(recipe: Recipe, staticUri: string): CompiledUri {
     ...(query === undefined ? {} : { query: pieces(query) }),
     checkEach: [host, path, query ?? ""].some((text) => /\{(?!token)/.test(text)),
   };
-  // A token has letters and digits only and a fixed length, so one sample stands for all of them.
+  // A token has a fixed length and, in a host, letters and digits only, so one sample stands for all of them.
   if (!compiled.checkEach) fill(compiled, recipe, { token: "0".repeat(tokenLength(recipe)), parameter: () => "" }, true);
   return compiled;
 }
