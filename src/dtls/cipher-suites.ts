@@ -13,6 +13,8 @@ interface Suite {
   readonly code: number;
   /** OpenSSL's name, as its `-cipher` option and its cipher lists want it. */
   readonly openssl: string;
+  /** What encryption adds to a record at least, in bytes: explicit nonce and tag, or IV, MAC and padding. */
+  readonly overhead: number;
 }
 
 /**
@@ -21,11 +23,11 @@ interface Suite {
  * times the CPU and keeps recorded traffic secret should the PSK leak one day).
  */
 export const CIPHER_SUITES: Readonly<Record<CipherSuite, Suite>> = {
-  TLS_PSK_WITH_AES_128_CCM_8: { code: 0xc0a8, openssl: "PSK-AES128-CCM8" },
-  TLS_PSK_WITH_AES_128_GCM_SHA256: { code: 0x00a8, openssl: "PSK-AES128-GCM-SHA256" },
-  TLS_PSK_WITH_AES_128_CBC_SHA256: { code: 0x00ae, openssl: "PSK-AES128-CBC-SHA256" },
-  TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256: { code: 0xccac, openssl: "ECDHE-PSK-CHACHA20-POLY1305" },
-  TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA256: { code: 0xc037, openssl: "ECDHE-PSK-AES128-CBC-SHA256" },
+  TLS_PSK_WITH_AES_128_CCM_8: { code: 0xc0a8, openssl: "PSK-AES128-CCM8", overhead: 8 + 8 },
+  TLS_PSK_WITH_AES_128_GCM_SHA256: { code: 0x00a8, openssl: "PSK-AES128-GCM-SHA256", overhead: 8 + 16 },
+  TLS_PSK_WITH_AES_128_CBC_SHA256: { code: 0x00ae, openssl: "PSK-AES128-CBC-SHA256", overhead: 16 + 32 + 16 },
+  TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256: { code: 0xccac, openssl: "ECDHE-PSK-CHACHA20-POLY1305", overhead: 16 },
+  TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA256: { code: 0xc037, openssl: "ECDHE-PSK-AES128-CBC-SHA256", overhead: 16 + 32 + 16 },
 };
 
 const SUITES = Object.entries(CIPHER_SUITES) as readonly (readonly [CipherSuite, Suite])[];
@@ -33,9 +35,11 @@ const SUITES = Object.entries(CIPHER_SUITES) as readonly (readonly [CipherSuite,
 /** All suites, most wanted first. */
 export const ALL_SUITES: readonly CipherSuite[] = SUITES.map(([name]) => name);
 
+const BY_CODE = new Map(SUITES.map(([name, { code }]) => [code, name]));
+
 /** The suite with that IANA code point. */
 export function suiteOfCode(code: number): CipherSuite | undefined {
-  return SUITES.find(([, suite]) => suite.code === code)?.[0];
+  return BY_CODE.get(code);
 }
 
 /**

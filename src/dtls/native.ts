@@ -42,7 +42,7 @@ export interface Native {
   readonly SSL_shutdown: (ssl: Pointer) => number;
   readonly SSL_get_shutdown: (ssl: Pointer) => number;
   readonly SSL_want: (ssl: Pointer) => number;
-  readonly SSL_get_current_cipher: (ssl: Pointer) => Pointer;
+  readonly SSL_get_pending_cipher: (ssl: Pointer) => Pointer;
   readonly SSL_CIPHER_get_protocol_id: (cipher: Pointer) => number;
   readonly BIO_s_mem: () => Pointer;
   readonly BIO_new: (method: Pointer) => Pointer;
@@ -95,7 +95,7 @@ export function bindNative(library: LibraryHandle): Native {
     SSL_shutdown: bind("SSL_shutdown", "int", POINTER),
     SSL_get_shutdown: bind("SSL_get_shutdown", "int", POINTER),
     SSL_want: bind("SSL_want", "int", POINTER),
-    SSL_get_current_cipher: bind("SSL_get_current_cipher", POINTER, POINTER),
+    SSL_get_pending_cipher: bind("SSL_get_pending_cipher", POINTER, POINTER),
     SSL_CIPHER_get_protocol_id: bind("SSL_CIPHER_get_protocol_id", "uint16", POINTER),
     BIO_s_mem: bind("BIO_s_mem", POINTER),
     BIO_new: bind("BIO_new", POINTER, POINTER),

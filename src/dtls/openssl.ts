@@ -1,5 +1,6 @@
 import koffi from "koffi";
 import { BerthError, errorText, InternalError } from "../lib/errors.ts";
+import { type CipherSuite, suiteOfCode } from "./cipher-suites.ts";
 import { bindNative, type Native, type Pointer } from "./native.ts";
 import { MAX_DATAGRAM } from "./records.ts";
 
@@ -146,6 +147,12 @@ export class OpenSsl {
     } finally {
       this.#credentials = undefined;
     }
+  }
+
+  /** The suite that ServerHello has chosen; undefined before. */
+  cipherSuite(ssl: Pointer): CipherSuite | undefined {
+    const cipher = this.native.SSL_get_pending_cipher(ssl);
+    return isNull(cipher) ? undefined : suiteOfCode(this.native.SSL_CIPHER_get_protocol_id(cipher));
   }
 
   /** The last flight encrypted anew, if by the real clock OpenSSL finds it time to send it again; else empty. */

@@ -29,6 +29,14 @@ export function hasRecord(records: Uint8Array, type: number): boolean {
   return false;
 }
 
+/** Whether a datagram has an encrypted record with a body of less than `overhead` bytes, which nobody can have encrypted. */
+export function hasStunted(datagram: Uint8Array, overhead: number): boolean {
+  for (let at = 0, end = recordEnd(datagram, 0); end > 0; at = end, end = recordEnd(datagram, at)) {
+    if (recordEpoch(datagram, at) > 0 && end - at - RECORD_HEADER < overhead) return true;
+  }
+  return false;
+}
+
 export function uint16(bytes: Uint8Array, at: number): number {
   return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
 }

@@ -134,9 +134,9 @@ export class DtlsServer {
       this.#refuse(peer, "unsupported-version");
       return;
     }
-    old?.drop("replaced");
     this.#associations.set(peer.key, association);
     this.#counters.handshaking++;
+    old?.drop("replaced");
     association.start(now);
     this.#plan(association);
   }

@@ -1,8 +1,8 @@
 import type { Instant, Milliseconds } from "../lib/clock.ts";
-import { type CipherSuite, suiteOfCode } from "./cipher-suites.ts";
+import { CIPHER_SUITES, type CipherSuite } from "./cipher-suites.ts";
 import type { Pointer } from "./native.ts";
 import type { OpenSsl } from "./openssl.ts";
-import { ALERT, APPLICATION_DATA, hasRecord, packRecords, recordEnd, renumber } from "./records.ts";
+import { ALERT, APPLICATION_DATA, hasRecord, hasStunted, packRecords, recordEnd, renumber } from "./records.ts";
 import type { CloseReason } from "./types.ts";
 
 /** RFC 6347 section 4.2.4.1: the retransmission timer begins at 1 s and doubles to 60 s at most. */
@@ -18,6 +18,7 @@ const SSL_R_NO_SHARED_CIPHER = 193;
 /** OpenSSL's reason for "the peer sent a fatal alert" is this plus the alert's number. */
 const SSL_AD_REASON_OFFSET = 1000;
 const ERR_REASON_MASK = 0x7f_ffff;
+const NOTHING: readonly Buffer[] = [];
 
 /** What a session tells the association it belongs to. */
 export interface SessionOwner {
@@ -42,6 +43,7 @@ export class Session {
   readonly #ssl: Pointer;
   #state: "handshaking" | "secured" | "freed" = "handshaking";
   #flight: readonly Buffer[] = [];
+  #cipherSuite: CipherSuite | undefined;
   #nextRecord: number;
   #timeout: Milliseconds = FIRST_TIMEOUT;
   #retransmitAt: Instant | undefined;
@@ -61,30 +63,31 @@ export class Session {
     return this.#retransmitAt;
   }
 
-  /** The cipher suite of a secured session. */
+  /** The cipher suite, from ServerHello on. */
   get cipherSuite(): CipherSuite | undefined {
-    if (this.#state !== "secured") return undefined;
-    const { native } = this.#openssl;
-    return suiteOfCode(native.SSL_CIPHER_get_protocol_id(native.SSL_get_current_cipher(this.#ssl)));
+    return this.#cipherSuite;
   }
 
   /** Takes the handshake as far as it goes without another datagram. */
   handshake(now: Instant): void {
+    if (this.#state !== "handshaking") return;
     const result = this.#openssl.native.SSL_do_handshake(this.#ssl);
-    const records = this.#openssl.takeOutput();
-    if (records.length > 0) {
-      this.#flight = this.#number(records);
+    const flight = this.#takeOutput();
+    if (flight.length > 0) {
+      this.#flight = flight;
       this.#timeout = FIRST_TIMEOUT;
       this.#retransmitAt = now + FIRST_TIMEOUT;
-      this.#sendFlight();
     }
+    const end = result === 1 ? undefined : this.#whyOver(flight.some((datagram) => hasRecord(datagram, ALERT)));
+    if (end !== undefined) this.free();
+    else this.#cipherSuite ??= this.#openssl.cipherSuite(this.#ssl);
     if (result === 1) {
       this.#state = "secured";
       this.#retransmitAt = undefined;
-      this.#owner.secured();
-    } else {
-      this.#judge(hasRecord(records, ALERT));
     }
+    this.#sendAll(flight);
+    if (end !== undefined) this.#owner.ended(end);
+    if (result === 1 && this.#isSecured()) this.#owner.secured();
   }
 
   /**
@@ -92,11 +95,14 @@ export class Session {
    * @returns whether that made OpenSSL send something
    */
   receive(datagram: Uint8Array, now: Instant): boolean {
+    // OpenSSL 3.0 ends a session for an encrypted record that is too short to be one, which anybody could send.
+    const overhead = this.#cipherSuite === undefined ? Infinity : CIPHER_SUITES[this.#cipherSuite].overhead;
+    if (this.#state === "freed" || hasStunted(datagram, overhead)) return false;
+    const oneRecord = this.#state === "secured" && isOneRecordOfData(datagram);
     this.#openssl.load(datagram);
     try {
-      const wasSecured = this.#state === "secured";
-      if (!wasSecured) this.handshake(now);
-      return this.#isSecured() && this.#read(wasSecured && isOneRecordOfData(datagram));
+      this.handshake(now);
+      return this.#read(oneRecord);
     } finally {
       this.#openssl.unload();
     }
@@ -108,7 +114,7 @@ export class Session {
     const { native } = this.#openssl;
     const written = native.SSL_write(this.#ssl, bytes, bytes.length);
     if (written <= 0) native.ERR_clear_error();
-    this.#sendOutput();
+    this.#sendAll(this.#takeOutput());
     return written > 0;
   }
 
@@ -123,7 +129,7 @@ export class Session {
     const records = this.#openssl.retransmit(this.#ssl);
     if (records.length > 0) this.#flight = this.#number(records);
     else this.#renumberFlight();
-    this.#sendFlight();
+    this.#sendAll(this.#flight);
     return true;
   }
 
@@ -135,7 +141,7 @@ export class Session {
     if (this.#flight.length === 0 || this.#repeats >= MAX_REPEATS) return false;
     this.#repeats++;
     this.#renumberFlight();
-    this.#sendFlight();
+    this.#sendAll(this.#flight);
     return true;
   }
 
@@ -151,11 +157,9 @@ export class Session {
 
   /** Sends close_notify if the session is secured, and frees the native object. */
   close(): void {
-    if (this.#state === "secured") {
-      this.#openssl.native.SSL_shutdown(this.#ssl);
-      this.#sendOutput();
-    }
+    const goodbye = this.#goodbye();
     this.free();
+    this.#sendAll(goodbye);
   }
 
   /** Frees the native object without a word to the peer. */
@@ -174,51 +178,65 @@ export class Session {
     return this.#state === "secured";
   }
 
-  /** Delivers what was decrypted: one record if the datagram held only that, or else as many as there are. */
-  #read(one: boolean): boolean {
+  /**
+   * Delivers what was decrypted: one record if the datagram held only that, or else as many as there are. In each turn all
+   * calls into OpenSSL come before the first callback, as a callback may free the native object.
+   */
+  #read(oneRecord: boolean): boolean {
     const { native, plaintext } = this.#openssl;
     let answered = false;
     while (this.#isSecured()) {
       const length = native.SSL_read(this.#ssl, plaintext, plaintext.length);
-      answered = this.#sendOutput() || answered;
-      if (length <= 0) {
-        this.#judge(false);
+      let output = this.#takeOutput();
+      answered ||= output.length > 0;
+      if (length > 0) {
+        const message = Buffer.from(plaintext.subarray(0, length));
+        // A record before this one may not have decrypted, which leaves errors behind.
+        if (!oneRecord) native.ERR_clear_error();
+        this.#sendAll(output);
+        if (this.#isSecured()) this.#owner.message(message);
+        if (oneRecord) break;
+      } else {
+        const end = this.#whyOver(false);
+        if (end === "closed-by-peer") output = [...output, ...this.#goodbye()];
+        if (end !== undefined) this.free();
+        this.#sendAll(output);
+        if (end !== undefined) this.#owner.ended(end);
         break;
       }
-      this.#owner.message(Buffer.from(plaintext.subarray(0, length)));
-      if (one) break;
     }
-    // A record that does not decrypt leaves errors behind, also when the next one in the same datagram does.
-    if (!one) native.ERR_clear_error();
     return answered;
   }
 
   /**
-   * After a call that gave nothing: OpenSSL waits for the next datagram, or the session is over. SSL_get_error cannot tell,
-   * as it takes what a dropped bad record left in the error queue for the end; and SSL_want alone cannot, as in a handshake
-   * it says "reading" after fatal alerts too.
+   * Asked after a call that gave nothing. SSL_get_error cannot tell, as it takes what a dropped bad record left in the error
+   * queue for the end; and SSL_want alone cannot, as in a handshake it says "reading" after fatal alerts too.
+   * @returns undefined if OpenSSL waits for the next datagram, or why the session is over
    */
-  #judge(sentAlert: boolean): void {
+  #whyOver(sentAlert: boolean): CloseReason | undefined {
     const { native } = this.#openssl;
     const gotAlert = native.SSL_get_shutdown(this.#ssl) !== 0;
     const waiting = !sentAlert && !gotAlert && native.SSL_want(this.#ssl) === SSL_READING;
     const error = native.ERR_peek_error() & ERR_REASON_MASK;
     native.ERR_clear_error();
-    if (waiting) return;
-    const closeNotify = gotAlert && error < SSL_AD_REASON_OFFSET;
-    if (closeNotify) this.close();
-    else this.free();
-    this.#owner.ended(closeNotify ? "closed-by-peer" : endOf(error));
+    if (waiting) return undefined;
+    if (error > SSL_AD_REASON_OFFSET) return "alert";
+    if (gotAlert) return "closed-by-peer";
+    return error === SSL_R_NO_SHARED_CIPHER ? "no-shared-cipher" : "protocol-error";
   }
 
-  #sendOutput(): boolean {
+  #goodbye(): readonly Buffer[] {
+    if (this.#state !== "secured") return NOTHING;
+    this.#openssl.native.SSL_shutdown(this.#ssl);
+    return this.#takeOutput();
+  }
+
+  /** What OpenSSL wrote, its records in the clear numbered, packed into datagrams. */
+  #takeOutput(): readonly Buffer[] {
     const records = this.#openssl.takeOutput();
-    if (records.length === 0) return false;
-    for (const datagram of this.#number(records)) this.#owner.send(datagram);
-    return true;
+    return records.length === 0 ? NOTHING : this.#number(records);
   }
 
-  /** Numbers the records in the clear among `records`, and packs them into datagrams. */
   #number(records: Buffer): Buffer[] {
     this.#nextRecord = renumber(records, this.#nextRecord);
     return packRecords(records, this.#mtu);
@@ -233,14 +251,9 @@ export class Session {
     });
   }
 
-  #sendFlight(): void {
-    for (const datagram of this.#flight) this.#owner.send(datagram);
+  #sendAll(datagrams: readonly Buffer[]): void {
+    for (const datagram of datagrams) this.#owner.send(datagram);
   }
-}
-
-function endOf(error: number): CloseReason {
-  if (error === SSL_R_NO_SHARED_CIPHER) return "no-shared-cipher";
-  return error > SSL_AD_REASON_OFFSET ? "alert" : "protocol-error";
 }
 
 function isOneRecordOfData(datagram: Uint8Array): boolean {

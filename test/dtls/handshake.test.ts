@@ -102,9 +102,9 @@ describe("a handshake", () => {
     const clients = Array.from({ length: 50 }, (_, port) => world.client(port, { psk: Buffer.alloc(16, `${port % 10}`) }));
     for (const { dtls } of clients) dtls.connect(world.clock.now());
     world.run();
-    clients.forEach(({ dtls }, port) => dtls.send(Buffer.from(`I am ${port}`), world.clock.now()));
+    for (const { dtls, peer } of clients) dtls.send(Buffer.from(`I am ${peer.port}`), world.clock.now());
     world.run();
-    clients.forEach(({ log }, port) => assert.deepEqual(log, ["secured", `message I am ${port}`]));
+    for (const { log, peer } of clients) assert.deepEqual(log, ["secured", `message I am ${peer.port}`]);
     world.free();
   });
 });
