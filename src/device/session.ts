@@ -50,7 +50,7 @@ export type FailureCause =
   | "handshake-failed"
   /** The Bootstrap-Request was not answered. */
   | "no-answer"
-  /** The server does not want this device: an answer other than 2.04 and 5.03, or a Reset. */
+  /** The server does not want this device: an answer other than 2.04 and 5.03, one that cannot be read, or a Reset. */
   | "refused"
   /** 5.03 Service Unavailable: come back after Max-Age. */
   | "busy"
@@ -188,7 +188,7 @@ export class BootstrapSession {
       } else this.#end({ cause: "refused", detail: answerText(code, payload) });
     } else if (waiting) {
       // Once the server configures the device, a lost answer to its request no longer matters.
-      this.#end(result.failure === "reset" ? { cause: "refused", detail: "Reset" } : { cause: "no-answer" });
+      this.#end(result.failure === "timeout" ? { cause: "no-answer" } : { cause: "refused", detail: result.failure });
     }
   }
 

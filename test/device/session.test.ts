@@ -147,6 +147,15 @@ test("a refused device says why, without what could confuse a terminal, and trie
   assertAsBefore(story);
 });
 
+test("an answer too large to be one is a refusal", async () => {
+  const { world, server } = setting([]);
+  server.answer = { code: "2.04", payload: new Uint8Array(100_000) };
+  const story = start(world, { maxAttempts: 1 });
+  assert.ok(await world.run(() => story.closed, 10 * MINUTE));
+  assert.deepEqual([story.failures[0]?.cause, story.failures[0]?.detail], ["refused", "too-large"]);
+  assertAsBefore(story);
+});
+
 test("requests that overtake the 2.04 are served: they say as much", async () => {
   const { world, server } = setting([]);
   server.answer = undefined;

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
 import { decode, encode, type Packet } from "dns-packet";
 import { BootstrapClient, factoryTree, runFleet, systemEnvironment } from "../../src/device/index.ts";
 import { utf8 } from "../../src/lib/bytes.ts";
@@ -134,4 +140,30 @@ test("the clock offset is the device's, and moves its names", async () => {
   });
   assert.equal((await run.done).completed, 1);
   await run.closed;
+});
+
+test("the example of docs/device.md runs as it stands", async () => {
+  const port = Number(uri.split(":")[2]);
+  const code = /```js\n(.*?)```/s.exec(readFileSync("docs/device.md", "utf8"))?.[1];
+  assert.ok(code !== undefined);
+  name("urn:dev:os:berth-0001", uri, "127.0.0.1");
+  const settings = [
+    ["5684", String(port)],
+    ["127.0.0.1:5353", resolvers[0] ?? ""],
+    ["berth/device", pathToFileURL("src/device/index.ts").href],
+    ["berth/naming", pathToFileURL("src/naming/index.ts").href],
+  ] as const;
+  const folder = mkdtempSync(join(tmpdir(), "berth-"));
+  try {
+    const file = join(folder, "device.mjs");
+    writeFileSync(
+      file,
+      settings.reduce((text, [from, to]) => text.replace(from, to), code),
+    );
+    const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", file]);
+    assert.match(stdout, new RegExp(`configured by 127.0.0.1 port ${port}`));
+    assert.match(stdout, /'\/1\/0\/0': 123/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
