@@ -71,7 +71,8 @@ export class Membership {
 
   views(): InstanceView[] {
     const { instances, fleet, clock } = this.#parts;
-    return instances.all().map(({ id, index, state, addresses, lastSeen, load }) => ({
+    const byId = [...instances.all()].sort((a, b) => a.id.localeCompare(b.id, "en", { numeric: true }));
+    return byId.map(({ id, index, state, addresses, lastSeen, load }) => ({
       id,
       state,
       addresses,

@@ -55,9 +55,11 @@ export class Supervisor {
     });
   }
 
-  /** Stops everything, the last started first, and waits for each to end. */
+  /** Stops everything and waits for it to end: what was started first last, as the others take leave of it. */
   async stop(): Promise<void> {
-    for (const [, child] of [...this.#children].reverse()) await end(child);
+    const [first, ...others] = this.#children.values();
+    await Promise.all(others.map(end));
+    if (first !== undefined) await end(first);
     this.#children.clear();
   }
 }

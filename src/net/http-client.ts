@@ -1,6 +1,5 @@
 import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import { createInterface } from "node:readline";
 import {
   ASSIGNMENTS_PATH,
   type AssignmentEvent,
@@ -69,8 +68,8 @@ export class ControlClient {
     signal.addEventListener("abort", stop);
     response.setTimeout(silence, () => response.destroy(new Error("the stream fell silent")));
     try {
-      for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
-        if (line !== "") yield parseWith(AssignmentEventSchema, JSON.parse(line), "the balancer's stream of assignments");
+      for await (const line of linesOf(response)) {
+        yield parseWith(AssignmentEventSchema, JSON.parse(line), "the balancer's stream of assignments");
       }
     } catch (error) {
       if (!signal.aborted) throw this.#unreachable(error);
@@ -128,6 +127,17 @@ function fillPath(path: string, params: unknown): string {
 function queryText(query: unknown): string {
   const given = Object.entries(query as Record<string, unknown>).filter(([, value]) => value !== undefined);
   return given.length === 0 ? "" : `?${new URLSearchParams(given.map(([key, value]): [string, string] => [key, String(value)]))}`;
+}
+
+/** The lines of a response. node:readline would wait for ever when the response is destroyed under it. */
+async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
+  response.setEncoding("utf8");
+  let rest = "";
+  for await (const chunk of response as AsyncIterable<string>) {
+    const lines = (rest + chunk).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) if (line !== "") yield line;
+  }
 }
 
 async function textOf(response: IncomingMessage): Promise<string> {

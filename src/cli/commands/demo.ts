@@ -74,8 +74,8 @@ async function demo(options: DemoOptions): Promise<void> {
     await importFile(client, fleet);
     const played = play(options, config, fleet, client, () => supervisor.kill(instances[0]?.id ?? ""));
     if ((await Promise.race([played, told])) === "told") return;
-    const { summary, views } = await played;
-    const counts = Object.fromEntries(views.map(({ id, completed }) => [id, completed]));
+    const { summary, views, results } = await played;
+    const counts = Object.fromEntries(views.map((view) => [view.id, timesAt(view, results).length]));
     const seconds = Number((summary.elapsed / 1000).toFixed(2));
     if (options.json)
       print(
@@ -105,7 +105,7 @@ async function play(
   fleetFile: string,
   client: ControlClient,
   killOne: () => void,
-): Promise<{ summary: FleetSummary; views: readonly InstanceView[] }> {
+): Promise<{ summary: FleetSummary; views: readonly InstanceView[]; results: readonly FleetResult[] }> {
   const config = loadConfig(configPath);
   const devices = await readFleet(fleetFile);
   const sample = devices[0]?.endpoint ?? "";
@@ -140,34 +140,43 @@ async function play(
   const views = await settled(client, summary.completed);
   say(`\n${table(views.map((view) => tableRow(view, results)))}\n`);
   say(`${sample} is completed, so its name is gone:\n${await asDigSeesIt(name, options.dnsPort)}\n`);
-  return { summary, views };
+  return { summary, views, results };
 }
 
-/** The instances once the balancer has heard of all completions, which reach it a moment after the devices know. */
+/**
+ * The instances once the balancer has heard of all completions, which reach it a moment after the devices know. It never
+ * hears of those an instance did not live to tell.
+ */
 async function settled(client: ControlClient, completed: number): Promise<readonly InstanceView[]> {
-  for (let tries = 0; tries < 100; tries++) {
-    if ((await client.call("status", {})).devices.completed >= completed) break;
+  let heard = -1;
+  for (let quiet = 0; quiet < 20; quiet++) {
+    const { devices } = await client.call("status", {});
+    if (devices.completed >= completed) break;
+    if (devices.completed !== heard) quiet = 0;
+    heard = devices.completed;
     await pause(100);
   }
   return (await client.call("instances", {})).instances;
 }
 
-function tableRow(
-  { id, state, addresses, completed, load }: InstanceView,
-  results: readonly FleetResult[],
-): Record<string, string | number> {
-  const times = results
+/** How long the devices took that completed at an instance, sorted. */
+function timesAt({ addresses }: InstanceView, results: readonly FleetResult[]): number[] {
+  return results
     .filter(({ ok, server }) => ok && server === `${addresses.ipv4}:${BOOTSTRAP_PORT}`)
     .map(({ elapsed }) => elapsed)
     .sort((a, b) => a - b);
+}
+
+function tableRow(view: InstanceView, results: readonly FleetResult[]): Record<string, string | number> {
+  const times = timesAt(view, results);
   return {
-    instance: id,
-    address: addresses.ipv4 ?? "",
-    state,
-    devices: completed,
+    instance: view.id,
+    address: view.addresses.ipv4 ?? "",
+    state: view.state,
+    devices: times.length,
     "p50 ms": Math.round(percentile(times, 0.5)),
     "p99 ms": Math.round(percentile(times, 0.99)),
-    handshakes: load.handshakes,
+    handshakes: view.load.handshakes,
   };
 }
 
