@@ -1,11 +1,12 @@
-import { setImmediate as breathe } from "node:timers/promises";
+import { setImmediate as breathe, setTimeout as pause } from "node:timers/promises";
 import { ZoneTable } from "../src/dns/index.ts";
 
 const ZONE = "bs.example.com";
 const INSTANCES = 64;
-/** Names per slice. While the system hands out fresh memory a name costs up to 20 us, so that 100 stay well below 5 ms. */
-const SLICE = 100;
+/** Names per slice. While the system hands out fresh memory a name may cost two page faults; 50 stay well below 5 ms. */
+const SLICE = 50;
 const LOOKUPS = 200_000;
+const HOST_LENGTH = "bs".length + 16 + 1 + ZONE.length;
 const DIGITS = "abcdefghijklmnopqrstuvwxyz234567";
 
 /**
@@ -43,27 +44,37 @@ interface Figures {
 
 async function measure(names: number): Promise<Figures> {
   const table = new ZoneTable({ zone: ZONE, seed: new Uint8Array(16).fill(7) });
-  globalThis.gc?.();
+  table.publish(table.beginGeneration(1, 0));
+  // Twice: the arrays of a table before this one are given back after the first.
+  for (let round = 0; round < 2; round++) {
+    globalThis.gc?.();
+    await pause(50);
+  }
   const before = process.memoryUsage();
   const next = table.beginGeneration(2, names);
   const slices: number[] = [];
+  let buildMs = 0;
+  const hosts = Buffer.alloc(SLICE * HOST_LENGTH);
   for (let done = 0; done < names; done += SLICE) {
-    const hosts = Array.from({ length: Math.min(SLICE, names - done) }, (_, index) => host(done + index));
-    const start = performance.now();
-    const cpu = process.cpuUsage();
-    for (let index = 0; index < hosts.length; index++) next.add(hosts[index] as string, (done + index) % INSTANCES);
-    const { user, system } = process.cpuUsage(cpu);
-    // Wall time counts other programs too, CPU time the compiler's threads: the slice took no longer than the lesser.
-    slices.push(Math.min(performance.now() - start, (user + system) / 1000));
+    const count = Math.min(SLICE, names - done);
+    // As bytes, so that no garbage of this bench is collected in the time of the table.
+    for (let index = 0; index < count; index++) hosts.write(host(done + index), index * HOST_LENGTH, "latin1");
+    const { involuntaryContextSwitches } = process.resourceUsage();
+    const stop = stopwatch();
+    for (let index = 0; index < count; index++)
+      next.addBytes(hosts, index * HOST_LENGTH, HOST_LENGTH, (done + index) % INSTANCES);
+    const slice = stop();
+    buildMs += slice;
+    // A slice in which another program got the processor says nothing about the table.
+    if (process.resourceUsage().involuntaryContextSwitches === involuntaryContextSwitches) slices.push(slice);
     await breathe();
   }
-  const start = performance.now();
+  const stop = stopwatch();
   table.publish(next);
   table.withdraw(1);
-  const swapMs = performance.now() - start;
+  const swapMs = stop();
   globalThis.gc?.();
   const megabytes = (process.memoryUsage().arrayBuffers - before.arrayBuffers) / 1e6;
-  const buildMs = slices.reduce((sum, slice) => sum + slice, 0);
   slices.sort((a, b) => a - b);
   return {
     megabytes,
@@ -83,11 +94,24 @@ function lookup(table: ZoneTable, hostAt: (index: number) => string, live: boole
     const label = hostAt(index).split(".")[0] ?? "";
     return Uint8Array.from([label.length, ...Buffer.from(label)]);
   });
-  const start = performance.now();
+  const stop = stopwatch();
   for (const wire of wires) {
     if (table.lookup(wire, wire.length) >= 0 !== live) throw new Error("a look-up found the wrong thing");
   }
-  return ((performance.now() - start) * 1e6) / LOOKUPS;
+  return (stop() * 1e6) / LOOKUPS;
+}
+
+/**
+ * Measures milliseconds from here on. Wall time counts other programs too, CPU time the compiler's and collector's threads:
+ * the work took no longer than the lesser of the two.
+ */
+function stopwatch(): () => number {
+  const wall = performance.now();
+  const cpu = process.cpuUsage();
+  return () => {
+    const { user, system } = process.cpuUsage(cpu);
+    return Math.min(performance.now() - wall, (user + system) / 1000);
+  };
 }
 
 /** The host with number `index`: as long as those of the recipe berth-1. */

@@ -49,8 +49,8 @@ export class ZoneTable {
   }
 
   /**
-   * Begins a generation, to be filled with `add` in slices, then published. A name costs 0.7 us, and 20 us at worst, while
-   * the system hands out fresh memory: slices of 100 names stay well below 5 ms.
+   * Begins a generation, to be filled with `add` in slices, then published. A name costs 0.7 us, and up to
+   * 40 us while the system hands out fresh memory: cut slices by time, or at 50 names, to stay well below 5 ms.
    * @param expectedNames memory is laid out for so many at once; if more come, it grows without a pause
    */
   beginGeneration(id: number, expectedNames: number): Generation {
