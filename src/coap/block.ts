@@ -8,7 +8,7 @@ export interface Block {
   readonly size: number;
 }
 
-export const MIN_BLOCK_SIZE = 16;
+const MIN_BLOCK_SIZE = 16;
 export const MAX_BLOCK_SIZE = 1024;
 const RESERVED_SZX = 7;
 

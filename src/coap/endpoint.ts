@@ -62,7 +62,6 @@ export class CoapEndpoint<Peer extends CoapPeer> {
     this.#receptions.forget(state);
     this.#bodies.remove(state.partial);
     this.#bodies.remove(state.served);
-    this.#responder.forget(state);
     this.#requester.forget(state, now);
   }
 
@@ -76,11 +75,8 @@ export class CoapEndpoint<Peer extends CoapPeer> {
 
   /** When {@link tick} is wanted next; undefined when nothing is kept. */
   nextDeadline(): Instant | undefined {
-    const timer = this.#layer.timers.next() ?? Number.POSITIVE_INFINITY;
-    // a peer outlives its receptions and bodies, so an endpoint that keeps anything has one here
-    const expiries = [this.#layer.nextExpiry(), this.#receptions.nextExpiry(), this.#bodies.nextExpiry()];
-    const expiry = Math.min(...expiries.map((instant) => instant ?? Number.POSITIVE_INFINITY));
-    const deadline = Math.min(timer, Math.ceil(expiry / HOUSEKEEPING) * HOUSEKEEPING);
+    const expiry = Math.min(this.#receptions.nextExpiry(), this.#bodies.nextExpiry(), this.#layer.nextExpiry());
+    const deadline = Math.min(this.#layer.timers.next(), Math.ceil(expiry / HOUSEKEEPING) * HOUSEKEEPING);
     return deadline === Number.POSITIVE_INFINITY ? undefined : deadline;
   }
 

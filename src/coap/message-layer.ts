@@ -92,8 +92,8 @@ export class MessageLayer<Peer extends CoapPeer> {
     }
   }
 
-  /** When {@link expire} has something to do. */
-  nextExpiry(): Instant | undefined {
-    return this.#byLastUse.oldest?.expires;
+  /** When {@link expire} has something to do; infinite when never. */
+  nextExpiry(): Instant {
+    return this.#byLastUse.oldest?.expires ?? Number.POSITIVE_INFINITY;
   }
 }

@@ -2,7 +2,6 @@ import { Aging } from "./age-list.ts";
 import type { PartialBody, ServedBody } from "./bodies.ts";
 import type { OutgoingRequest } from "./outgoing-request.ts";
 import type { Reception } from "./receptions.ts";
-import type { Transmission } from "./transmission.ts";
 import type { CoapPeer } from "./types.ts";
 
 /** All that is kept of one peer. It leaves EXCHANGE_LIFETIME after the last message id was used in either direction. */
@@ -18,8 +17,6 @@ export class PeerState<Peer extends CoapPeer> extends Aging<PeerState<Peer>> {
   active: OutgoingRequest<Peer> | undefined = undefined;
   readonly waiting: OutgoingRequest<Peer>[] = [];
 
-  /** Confirmable responses that are not acknowledged yet. */
-  readonly responses: Transmission<Peer>[] = [];
   /** The messages remembered against duplicates, a chain from the oldest to the newest. */
   oldestReception: Reception<Peer> | undefined = undefined;
   newestReception: Reception<Peer> | undefined = undefined;
@@ -35,8 +32,8 @@ export class PeerState<Peer extends CoapPeer> extends Aging<PeerState<Peer>> {
     this.nextId = firstId;
   }
 
-  /** Whether nothing is lost when it is dropped. */
+  /** Whether no exchange of its needs it. */
   get idle(): boolean {
-    return this.active === undefined && this.responses.length === 0 && this.receptions === 0;
+    return this.active === undefined && this.receptions === 0;
   }
 }

@@ -4,6 +4,7 @@ import type { Exchange } from "./exchange.ts";
 import type { MessageLayer } from "./message-layer.ts";
 import type { PeerState } from "./peer-state.ts";
 import type { Settings } from "./settings.ts";
+import type { Transmission } from "./transmission.ts";
 import type { CoapPeer } from "./types.ts";
 
 /** A message that was received and acted upon, remembered so that its duplicates are not (RFC 7252 section 4.5). */
@@ -14,6 +15,8 @@ export class Reception<Peer extends CoapPeer> extends Aging<Reception<Peer>> {
   reply: Buffer | undefined = undefined;
   /** The request of this message, as long as it can be answered. */
   exchange: Exchange<Peer> | undefined = undefined;
+  /** The separate response, until it is acknowledged. */
+  response: Transmission<Peer> | undefined = undefined;
   /** The peer's next newer one. */
   next: Reception<Peer> | undefined = undefined;
 
@@ -24,7 +27,10 @@ export class Reception<Peer extends CoapPeer> extends Aging<Reception<Peer>> {
   }
 }
 
-/** All receptions of the last EXCHANGE_LIFETIME; bounded per peer and overall, where the oldest leaves first. */
+/**
+ * All receptions of the last EXCHANGE_LIFETIME; bounded per peer and overall, where the oldest leaves first. With it ends
+ * whatever is still being done about it, so that slow handlers and peers that acknowledge nothing are bounded too.
+ */
 export class Receptions<Peer extends CoapPeer> {
   readonly #settings: Settings;
   readonly #layer: MessageLayer<Peer>;
@@ -44,6 +50,13 @@ export class Receptions<Peer extends CoapPeer> {
   find(state: PeerState<Peer>, messageId: number): Reception<Peer> | undefined {
     let reception = state.oldestReception;
     while (reception !== undefined && reception.messageId !== messageId) reception = reception.next;
+    return reception;
+  }
+
+  /** The reception whose separate response went out as our message `messageId`. */
+  ofResponse(state: PeerState<Peer>, messageId: number): Reception<Peer> | undefined {
+    let reception = state.oldestReception;
+    while (reception !== undefined && reception.response?.messageId !== messageId) reception = reception.next;
     return reception;
   }
 
@@ -70,9 +83,9 @@ export class Receptions<Peer extends CoapPeer> {
     }
   }
 
-  /** When {@link expire} has something to do. */
-  nextExpiry(): Instant | undefined {
-    return this.#byAge.oldest?.expires;
+  /** When {@link expire} has something to do; infinite when never. */
+  nextExpiry(): Instant {
+    return this.#byAge.oldest?.expires ?? Number.POSITIVE_INFINITY;
   }
 
   /** The oldest of all leaves, and its peer too when nothing else is kept of it: a flood from many addresses is bounded. */
@@ -93,5 +106,6 @@ export class Receptions<Peer extends CoapPeer> {
     this.#byAge.remove(reception);
     if (reception.exchange !== undefined) this.#layer.timers.disarm(reception.exchange);
     reception.exchange = undefined;
+    reception.response?.stop();
   }
 }

@@ -78,18 +78,11 @@ export class Responder<Peer extends CoapPeer> {
     this.#layer.send(reception.state, reception.reply);
   }
 
-  /** Ends the sending of a separate response: its acknowledgement, its Reset, or nobody there. */
+  /** Ends the sending of a separate response: it was acknowledged or reset. */
   settle(state: PeerState<Peer>, messageId: number): void {
-    const index = state.responses.findIndex((transmission) => transmission.messageId === messageId);
-    if (index < 0) return;
-    state.responses[index]?.stop();
-    state.responses.splice(index, 1);
-  }
-
-  /** Ends all that goes to a peer that was dropped. */
-  forget(state: PeerState<Peer>): void {
-    for (const transmission of state.responses) transmission.stop();
-    state.responses.length = 0;
+    const reception = this.#receptions.ofResponse(state, messageId);
+    reception?.response?.stop();
+    if (reception !== undefined) reception.response = undefined;
   }
 
   #deliver(exchange: Exchange<Peer>, now: Instant): void {
@@ -188,9 +181,8 @@ export class Responder<Peer extends CoapPeer> {
     const messageId = piggybacked ? reception.messageId : this.#layer.nextId(state, now);
     const datagram = encode(type, response.code, messageId, token, options, response.payload);
     if (type === MessageType.confirmable) {
-      const transmission = new Transmission(this.#layer, state, messageId, datagram, () => this.settle(state, messageId));
-      state.responses.push(transmission);
-      transmission.start(now);
+      reception.response = new Transmission(this.#layer, state, messageId, datagram, () => this.settle(state, messageId));
+      reception.response.start(now);
       return;
     }
     if (piggybacked) reception.reply = datagram;

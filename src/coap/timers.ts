@@ -19,9 +19,9 @@ export class TimerHeap {
     return this.#timers.length;
   }
 
-  /** The earliest deadline. */
-  next(): Instant | undefined {
-    return this.#timers[0]?.deadline;
+  /** The earliest deadline; infinite when there is none. */
+  next(): Instant {
+    return this.#timers[0]?.deadline ?? Number.POSITIVE_INFINITY;
   }
 
   /** Lets `timer` expire at `deadline`, whether it was armed before or not. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { CoapEndpoint, type CoapPeer, Code, EXCHANGE_LIFETIME } from "../../src/coap/index.ts";
+import { CoapEndpoint, type CoapPeer, Code, EXCHANGE_LIFETIME, type IncomingRequest } from "../../src/coap/index.ts";
 import { seededRandom } from "../../src/lib/random.ts";
 import { bytesOf, Lockstep } from "./lockstep.ts";
 
@@ -66,6 +66,24 @@ test("a flood from made-up addresses stays within its bounds, and within the mem
   assert.deepEqual(endpoint.counts(), { peers: LIMIT, remembered: LIMIT, bodies: 100, timers: 0 });
   endpoint.tick(2 * EXCHANGE_LIFETIME);
   assert.deepEqual(endpoint.counts(), { peers: 0, remembered: 0, bodies: 0, timers: 0 });
+});
+
+test("a flood of requests that are answered late, to peers that acknowledge nothing, stays within the same bounds", () => {
+  const LIMIT = 1_000;
+  const pending: IncomingRequest<CoapPeer>[] = [];
+  const endpoint = new CoapEndpoint<CoapPeer>(
+    { random: seededRandom(1), maxRemembered: LIMIT, ackDelay: 0 },
+    { send() {}, request: (request) => pending.push(request) },
+  );
+  for (let index = 0; index < 5_000; index++) {
+    const request = bytesOf(`CON ${index} POST T=01 /bs`);
+    endpoint.receive({ key: index % 2 === 0 ? "one" : `192.0.2.1:${index}` }, request, index);
+    endpoint.tick(index);
+    if (index >= 20) pending[index - 20]?.respond({ code: Code.changed }, index);
+    const { timers, peers } = endpoint.counts();
+    assert.ok(timers <= LIMIT && peers <= LIMIT, `${timers} timers, ${peers} peers`);
+  }
+  assert.ok(endpoint.counts().timers > LIMIT / 4);
 });
 
 test("100,000 peers that were answered keep less than 1,000 bytes each, and nothing once they are forgotten", {

@@ -152,6 +152,11 @@ export class Lockstep {
     return this.#sent.splice(0).map(({ datagram }) => datagram);
   }
 
+  /** The keys of those that were sent to since the last look. */
+  takeAddressed(): string[] {
+    return this.#sent.splice(0).map(({ to }) => to);
+  }
+
   requests(request: CoapRequest, to = "p"): (now: number) => void {
     return this.endpoint.request({ key: to }, request, this.now, (result) => this.results.push(result));
   }

@@ -54,6 +54,35 @@ test("the transmission parameters can be set", () => {
   assert.deepEqual(step.results, [{ failure: "timeout" }]);
 });
 
+test("the timers of many peers do not disturb each other, however they are stopped in between", () => {
+  const random = seededRandom(3);
+  const jitter = seededRandom(4);
+  const step = new Lockstep({ random: { bytes: (length) => random.bytes(length), uniform: () => jitter.uniform() } });
+  const again = seededRandom(4);
+  const expected: string[] = [];
+  const stops: { readonly at: number; readonly stop: () => void }[] = [];
+  for (let index = 0; index < 500; index++) {
+    const stop = step.requests(GET, `peer ${index}`);
+    const timeout = Math.round(2_000 + 1_000 * again.uniform());
+    const at = Math.floor(random.uniform() * 100_000);
+    stops.push({ at, stop: () => stop(at) });
+    for (const times of [0, 1, 3, 7, 15])
+      if (times === 0 || timeout * times <= at) expected.push(`${timeout * times} peer ${index}`);
+  }
+  const sent = step.takeAddressed().map((peer) => `0 ${peer}`);
+  for (const { at, stop } of stops.sort((a, b) => a.at - b.at)) {
+    for (let due = step.endpoint.nextDeadline() ?? at; due < at; due = step.endpoint.nextDeadline() ?? at) {
+      step.until(due);
+      sent.push(...step.takeAddressed().map((peer) => `${due} ${peer}`));
+    }
+    step.until(at);
+    sent.push(...step.takeAddressed().map((peer) => `${at} ${peer}`));
+    stop();
+  }
+  assert.deepEqual(sent.sort(), expected.sort());
+  assert.equal(step.endpoint.counts().timers, 0);
+});
+
 test("a parameter out of its range is refused with its name and value", () => {
   const make = (options: object) => () => new CoapEndpoint({ random: seededRandom(1), ...options }, { send() {}, request() {} });
   assert.throws(make({ tokenLength: 3 }), /tokenLength: 3 is not possible, it must be 4 to 8 bytes/);
