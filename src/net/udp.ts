@@ -20,12 +20,15 @@ export interface UdpOptions {
   readonly address: string;
   /** 0 takes a free port. */
   readonly port: number;
-  /** Receive buffer of the kernel, bytes; 4 MiB unless given: a storm of ClientHellos must fit. */
+  /** Receive buffer of the kernel, bytes; 4 MiB unless given, as a storm of ClientHellos must fit. `net.core.rmem_max` bounds it. */
   readonly receiveBuffer?: number;
   readonly onDatagram: DatagramHandler;
   /** The peer's host says that nobody listens there (ICMP), or another fault of the socket. */
   readonly onError?: (error: Error) => void;
 }
+
+/** Bytes that may wait for the kernel to take them; beyond, datagrams are dropped instead of filling memory. */
+const SEND_QUEUE = 4 * 1024 * 1024;
 
 /** A socket could not be bound. Codes `address-in-use`, `address-not-available`, `permission-denied`, `cannot-listen`. */
 export class CannotListen extends BerthError {}
@@ -56,7 +59,9 @@ export function openUdp(options: UdpOptions): Promise<UdpSocket> {
         address: bound.address,
         port: bound.port,
         send: (bytes, port, address) => {
-          if (open) socket.send(bytes, port, address, dropErrors);
+          // A forged source can have port 0, which node refuses by throwing.
+          if (!open || port === 0 || socket.getSendQueueSize() > SEND_QUEUE) return;
+          socket.send(bytes, port, address, dropErrors);
         },
         close: () =>
           new Promise((closed) => {
