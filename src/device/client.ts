@@ -296,7 +296,7 @@ const RECEIVE_BUFFER = 64 * 1024;
  * One address per attempt. A name has one per family (R5): IPv4 first, as a host with a broken IPv6 path notices
  * only by losing the attempt; the next attempt takes the other family.
  */
-export function pickAddress({ ipv4, ipv6 }: HostAddresses, attempt: number): string | undefined {
+function pickAddress({ ipv4, ipv6 }: HostAddresses, attempt: number): string | undefined {
   const all = [...ipv4, ...ipv6.map(canonical)];
   return all[(attempt - 1) % all.length];
 }

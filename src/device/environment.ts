@@ -37,7 +37,7 @@ export interface SystemEnvironmentOptions {
 }
 
 /** Time since the process started: a clock that nobody sets. */
-export const monotonicClock: Clock = { now: () => performance.now() };
+const monotonicClock: Clock = { now: () => performance.now() };
 
 const ticker = new Ticker(monotonicClock);
 

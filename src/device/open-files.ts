@@ -5,7 +5,7 @@ import { InvalidInput } from "../lib/errors.ts";
 const RESERVE = 200;
 
 /** How many files this process may have open, from the text of `/proc/self/limits`; undefined if it does not say. */
-export function openFileLimit(limits: string): number | undefined {
+function openFileLimit(limits: string): number | undefined {
   const soft = /^Max open files\s+(\d+|unlimited)/m.exec(limits)?.[1];
   return soft === undefined || soft === "unlimited" ? undefined : Number(soft);
 }
