@@ -20,7 +20,7 @@ export const NOON: number = Date.parse("2026-01-01T12:00:00Z");
 export const STATIC_URI = "coaps://bs.example.com:5684";
 
 /** Steps: DELETE /0, DELETE /1, PUT /0/10, PUT /1/10, POST /bs. */
-export const PROFILE = {
+export const PROFILE: Readonly<Record<string, unknown>> = {
   delete: ["/0", "/1"],
   servers: [
     {
@@ -98,7 +98,10 @@ export class World {
     for (const [name, profile] of Object.entries({ default: PROFILE, ...options.profiles })) {
       this.directory.apply({ type: "profile", name, profile }, no);
     }
-    this.directory.apply({ type: "assign", assignments: options.assigned ?? [assignment("urn:dev:1"), assignment("urn:dev:2")] }, no);
+    this.directory.apply(
+      { type: "assign", assignments: options.assigned ?? [assignment("urn:dev:1"), assignment("urn:dev:2")] },
+      no,
+    );
     const lookups = new Lookups({
       directory: this.directory,
       ask: async (lookup) => {
@@ -122,8 +125,16 @@ export class World {
   }
 
   /** A device behind a new association, or with identity null behind a NoSec listener. */
-  device(identity: string | null, { serverName, address = "192.0.2.1" }: { serverName?: string; address?: string } = {}): LockstepDevice {
-    return new LockstepDevice(this, { key: `association ${++this.#devices}`, identity: identity ?? undefined, serverName, address });
+  device(
+    identity: string | null,
+    { serverName, address = "192.0.2.1" }: { serverName?: string; address?: string } = {},
+  ): LockstepDevice {
+    return new LockstepDevice(this, {
+      key: `association ${++this.#devices}`,
+      identity: identity ?? undefined,
+      serverName,
+      address,
+    });
   }
 
   /** The device's temporary host name at the present instant, or `ago` ms before. */
@@ -144,7 +155,9 @@ export class World {
 
   /** What the balancer was told, as `kind endpoint [cause]`, and forgets it. */
   told(): string[] {
-    return this.reports.splice(0).map(({ kind, endpoint, cause }) => [kind, endpoint, cause].filter((part) => part !== undefined).join(" "));
+    return this.reports
+      .splice(0)
+      .map(({ kind, endpoint, cause }) => [kind, endpoint, cause].filter((part) => part !== undefined).join(" "));
   }
 }
 
@@ -179,8 +192,10 @@ export class LockstepDevice {
     const [path = "", query = ""] = uri.split("?");
     const options: { name: string; value: Buffer }[] = [];
     if (uriHost !== undefined) options.push({ name: "Uri-Host", value: Buffer.from(uriHost) });
-    for (const segment of path.split("/").filter((part) => part !== "")) options.push({ name: "Uri-Path", value: Buffer.from(segment) });
-    for (const argument of query.split("&").filter((part) => part !== "")) options.push({ name: "Uri-Query", value: Buffer.from(argument) });
+    for (const segment of path.split("/").filter((part) => part !== ""))
+      options.push({ name: "Uri-Path", value: Buffer.from(segment) });
+    for (const argument of query.split("&").filter((part) => part !== ""))
+      options.push({ name: "Uri-Query", value: Buffer.from(argument) });
     const messageId = ++this.#messageId;
     const datagram = generate({ code: method as "POST", confirmable, messageId, token: Buffer.from([1, 2, 3, 4]), options });
     this.sendsAgain(datagram);

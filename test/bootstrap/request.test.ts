@@ -37,7 +37,13 @@ test("an identity serves no other endpoint than its own", () => {
    */
   const world = new World();
   const device = world.device("id-urn:dev:1");
-  refused(world, device, "POST /bs?ep=urn:dev:2", 'ACK 4.00 "Unauthorized"', /request refused .*"identity":"id-urn:dev:1","endpoint":"urn:dev:2".*does not belong/);
+  refused(
+    world,
+    device,
+    "POST /bs?ep=urn:dev:2",
+    'ACK 4.00 "Unauthorized"',
+    /request refused .*"identity":"id-urn:dev:1","endpoint":"urn:dev:2".*does not belong/,
+  );
 });
 
 test("one that is refused cannot cancel the session of the endpoint it names", () => {
@@ -135,7 +141,13 @@ test("a name that is not the device's own is 4.00, whoever's it is, and the log 
   for (const endpoint of ["urn:dev:2", "urn:dev:3"]) {
     const world = new World();
     const name = world.nameOf(endpoint);
-    refused(world, world.device("id-urn:dev:1", { serverName: name }), "POST /bs?ep=urn:dev:1", 'ACK 4.00 "Unauthorized"', /not a live name/);
+    refused(
+      world,
+      world.device("id-urn:dev:1", { serverName: name }),
+      "POST /bs?ep=urn:dev:1",
+      'ACK 4.00 "Unauthorized"',
+      /not a live name/,
+    );
     const device = world.device("id-urn:dev:1");
     device.sends("POST /bs?ep=urn:dev:1", { uriHost: name });
     device.hears('ACK 4.00 "Unauthorized"');
@@ -152,7 +164,15 @@ test("a right name does not make up for a wrong Uri-Host", () => {
 
 test("hosts that say nothing of a name count as not sent", () => {
   const world = new World();
-  for (const serverName of ["127.0.0.1", "::1", "bs.example.com", "BS.example.com.", "lwm2m.example.org", "localhost", undefined]) {
+  for (const serverName of [
+    "127.0.0.1",
+    "::1",
+    "bs.example.com",
+    "BS.example.com.",
+    "lwm2m.example.org",
+    "localhost",
+    undefined,
+  ]) {
     const device = world.device("id-urn:dev:1", serverName === undefined ? {} : { serverName });
     device.sends("POST /bs?ep=urn:dev:1");
     device.hears("ACK 2.04");

@@ -114,7 +114,10 @@ test("a failed Write fails the session, and the log and the balancer learn which
   device.answers("4.00");
   device.hearsNothing();
   const [, failed] = world.reports;
-  assert.deepEqual([failed?.kind, failed?.cause, failed?.detail], ["failed", "request-failed", "the device answered Write /0/10 with 4.00"]);
+  assert.deepEqual(
+    [failed?.kind, failed?.cause, failed?.detail],
+    ["failed", "request-failed", "the device answered Write /0/10 with 4.00"],
+  );
   world.log.says(/info bootstrap failed .*"endpoint":"urn:dev:1".*Write \/0\/10 with 4.00/);
   assert.notEqual(world.directory.byEndpoint("urn:dev:1"), undefined, "a failed device may try again");
 });
