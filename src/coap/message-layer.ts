@@ -70,7 +70,7 @@ export class MessageLayer<Peer extends CoapPeer> {
   }
 
   send(state: PeerState<Peer>, datagram: Buffer): void {
-    if (!state.gone) this.#send(state.peer, datagram);
+    this.#send(state.peer, datagram);
   }
 
   /** Answers a message that makes no sense here with a Reset; nothing is remembered of it. */

@@ -26,11 +26,10 @@ export class TimerHeap {
 
   /** Lets `timer` expire at `deadline`, whether it was armed before or not. */
   arm(timer: Timer, deadline: Instant): void {
-    const later = timer.slot >= 0 && deadline > timer.deadline;
+    this.disarm(timer);
     timer.deadline = deadline;
-    if (timer.slot < 0) timer.slot = this.#timers.push(timer) - 1;
-    if (later) this.#sink(timer);
-    else this.#rise(timer);
+    timer.slot = this.#timers.push(timer) - 1;
+    this.#rise(timer);
   }
 
   /** Forgets `timer`, if it is armed. */

@@ -164,6 +164,16 @@ test("client: acknowledged but never answered fails after responseTimeout, which
   assert.deepEqual(step.results, [{ failure: "timeout" }]);
 });
 
+test("client: a peer that is waited for is not dropped after EXCHANGE_LIFETIME", () => {
+  const step = new Lockstep();
+  step.requests(GET);
+  step.until(50_000);
+  step.receives("ACK 1000");
+  step.until(50_000 + EXCHANGE_LIFETIME - 1);
+  step.receives(`NON 7 2.05 ${FIRST} 'hi'`);
+  assert.equal(textOf(step), "hi");
+});
+
 test("client: a late acknowledgement or response of a request that timed out changes nothing", () => {
   const step = new Lockstep();
   step.requests(GET);
