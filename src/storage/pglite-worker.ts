@@ -15,23 +15,36 @@ export interface PgliteTask {
 
 export type PgliteRequest = { readonly id: number; readonly sql: string; readonly parameters: readonly SqlParameter[] } | "close";
 
-/** `ready` comes once; then one answer for each request. `code` is the SQLSTATE. */
+/** What a driver or the system says of a failure; `code` is the SQLSTATE or the system's name of the error. */
+export interface PgliteFailure {
+  readonly message: string;
+  readonly code?: string;
+}
+
+/** `ready` comes once; then `rows` or `refused` for each request; after `stopped` nothing comes any more. */
 export type PgliteReply =
-  | { readonly ready: true }
-  | { readonly id: number; readonly rows: SqlRow[] }
-  | { readonly id?: number; readonly error: { readonly message: string; readonly code?: string } };
+  | { readonly kind: "ready" }
+  | { readonly kind: "rows"; readonly id: number; readonly rows: SqlRow[] }
+  | { readonly kind: "refused"; readonly id: number; readonly failure: PgliteFailure }
+  | { readonly kind: "stopped"; readonly failure: PgliteFailure };
 
 /** Enough for the indexes of 10^5 devices; the rest is in the page cache of the system. The default of 128 MB is resident. */
 const SHARED_BUFFERS = "32MB";
 /** How much log may pile up before its pages are written; bounds the log's size on disk and the time to recover. */
 const MAX_WAL_SIZE = "256MB";
 
+/** ENOSPC as WASI numbers it. */
+const WASI_ENOSPC = 51;
+
 const port = parentPort as MessagePort;
+/** Why the engine did not start, in its own words. */
 let lastFatal: string | undefined;
 
-function describe(error: unknown): { message: string; code?: string } {
-  const code = (error as { readonly code?: unknown }).code;
-  const message = lastFatal === undefined ? errorText(error) : `${errorText(error)}: ${lastFatal}`;
+function failureOf(error: unknown): PgliteFailure {
+  const { code, errno } = error as { readonly code?: unknown; readonly errno?: unknown };
+  // A file system error of emscripten has a number and no text.
+  if (errno === WASI_ENOSPC) return { message: "No space left on device", code: "ENOSPC" };
+  const message = error instanceof Error ? errorText(error) : `file system error ${String(errno)}`;
   return typeof code === "string" ? { message, code } : { message };
 }
 
@@ -43,7 +56,9 @@ async function openDatabase(task: PgliteTask): Promise<PGlite> {
       ...["-c", `shared_buffers=${SHARED_BUFFERS}`, "-c", `max_wal_size=${MAX_WAL_SIZE}`],
     ],
     onStderr: (text) => {
-      if (/\b(FATAL|PANIC):/.test(text)) lastFatal = text.trim();
+      const [, severity, message] = /\b(FATAL|PANIC): +(.*)/.exec(text) ?? [];
+      if (severity === "FATAL") lastFatal = message;
+      if (severity === "PANIC") stop(message ?? text);
       return true;
     },
   });
@@ -58,16 +73,20 @@ function serve(database: PGlite): void {
     }
     try {
       const { rows } = await database.query<SqlRow>(request.sql, [...request.parameters]);
-      reply({ id: request.id, rows });
+      reply({ kind: "rows", id: request.id, rows });
     } catch (error) {
-      reply({ id: request.id, error: describe(error) });
-      // After a PANIC the engine is gone, and whoever asks next must hear so.
-      if (lastFatal !== undefined) process.exit(1);
+      reply({ kind: "refused", id: request.id, failure: failureOf(error) });
     }
   };
   port.on("message", (request: PgliteRequest) => {
     last = last.then(() => answer(request));
   });
+}
+
+/** The engine has given up, as when its log cannot be written. PGlite would loop for ever at its next call, so there is none. */
+function stop(message: string): never {
+  reply({ kind: "stopped", failure: { message } });
+  process.exit(1);
 }
 
 function reply(message: PgliteReply): void {
@@ -79,7 +98,8 @@ try {
   const database = await openDatabase(task);
   if (task.createOnly === true) await database.close();
   else serve(database);
-  reply({ ready: true });
+  reply({ kind: "ready" });
 } catch (error) {
-  reply({ error: describe(error) });
+  const { message, ...failure } = failureOf(error);
+  reply({ kind: "stopped", failure: { message: lastFatal === undefined ? message : `${message}: ${lastFatal}`, ...failure } });
 }

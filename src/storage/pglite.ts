@@ -4,7 +4,7 @@ import { Worker } from "node:worker_threads";
 import type { Database, Queryable, SqlParameter, SqlRow } from "./database.ts";
 import { StorageError } from "./errors.ts";
 import { lockFolder } from "./folder-lock.ts";
-import type { PgliteReply, PgliteRequest, PgliteTask } from "./pglite-worker.ts";
+import type { PgliteFailure, PgliteReply, PgliteRequest, PgliteTask } from "./pglite-worker.ts";
 import { storageError } from "./sql-error.ts";
 
 interface Waiting {
@@ -63,13 +63,18 @@ function newThread(task: PgliteTask): Worker {
 async function startThread(task: PgliteTask): Promise<Worker> {
   const worker = newThread(task);
   const reply = await new Promise<PgliteReply>((resolve) => {
+    const stopped = (message: string): void => resolve({ kind: "stopped", failure: { message } });
     worker.once("message", resolve);
-    worker.once("error", (error) => resolve({ error: { message: error.message } }));
-    worker.once("exit", (status) => resolve({ error: { message: `its thread ended with ${status}` } }));
+    worker.once("error", (error) => stopped(error.message));
+    worker.once("exit", (status) => stopped(`its thread ended with ${status}`));
   });
-  if (!("error" in reply)) return worker;
+  if (reply.kind !== "stopped") return worker;
   await worker.terminate();
-  throw storageError(Object.assign(new Error(`cannot start PGlite: ${reply.error.message}`), { code: reply.error.code }));
+  throw engineError("cannot start PGlite: ", reply.failure);
+}
+
+function engineError(context: string, { message, code }: PgliteFailure): StorageError {
+  return storageError(Object.assign(new Error(context + message), { code }));
 }
 
 class PgliteDatabase implements Database {
@@ -106,7 +111,8 @@ class PgliteDatabase implements Database {
         await this.#run("commit");
         return result;
       } catch (error) {
-        if (this.#ended === undefined) await this.#run("rollback");
+        // If even that fails the engine is gone, and nothing is committed.
+        await this.#run("rollback").catch(() => {});
         throw error;
       }
     });
@@ -144,12 +150,13 @@ class PgliteDatabase implements Database {
   }
 
   #settle(reply: PgliteReply): void {
-    if (!("id" in reply) || reply.id === undefined) return;
+    if (reply.kind === "stopped") this.#end(engineError("the engine has stopped: ", reply.failure));
+    if (reply.kind === "ready" || reply.kind === "stopped") return;
     const waiting = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
     if (this.#waiting.size === 0) this.#worker.unref();
-    if ("rows" in reply) waiting?.resolve(reply.rows);
-    else waiting?.reject(storageError(Object.assign(new Error(reply.error.message), { code: reply.error.code })));
+    if (reply.kind === "rows") waiting?.resolve(reply.rows);
+    else waiting?.reject(engineError("", reply.failure));
   }
 
   #end(error: StorageError): void {
