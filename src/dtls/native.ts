@@ -1,4 +1,4 @@
-import koffi, { type LibraryHandle } from "koffi";
+import koffi, { type LibraryHandle, type TypeObject } from "koffi";
 
 /**
  * The address of a native object. Declared to koffi as `uintptr_t`, which comes as a number while it is below 2^53, as it is
@@ -58,6 +58,23 @@ export interface Native {
   /** Makes a C function of a JavaScript one, for good. */
   readonly registerServerPsk: (callback: ServerPskCallback) => Pointer;
   readonly registerClientPsk: (callback: ClientPskCallback) => Pointer;
+}
+
+/** Opens a shared library, or with `null` the running binary. */
+export function openLibrary(path: string | null): LibraryHandle {
+  return koffi.load(path);
+}
+
+const arrays: Map<number, TypeObject> = new Map();
+
+/** Writes `bytes` to an address in C memory. The types are kept, because koffi never frees one. */
+export function poke(address: bigint, bytes: Uint8Array): void {
+  let type = arrays.get(bytes.length);
+  if (type === undefined) {
+    type = koffi.array("uint8", bytes.length, "Typed");
+    arrays.set(bytes.length, type);
+  }
+  koffi.encode(address, type, bytes);
 }
 
 const POINTER = "uintptr_t";

@@ -1,7 +1,6 @@
-import koffi from "koffi";
 import { BerthError, errorText, InternalError } from "../lib/errors.ts";
 import { type CipherSuite, suiteOfCode } from "./cipher-suites.ts";
-import { bindNative, type Native, type Pointer } from "./native.ts";
+import { bindNative, type Native, openLibrary, type Pointer, poke } from "./native.ts";
 import { MAX_DATAGRAM } from "./records.ts";
 
 /** No OpenSSL 3 with DTLS and PSK could be reached. Code `openssl-unavailable`. */
@@ -80,7 +79,7 @@ export class OpenSsl {
     this.#clientPsk = native.registerClientPsk((_ssl, _hint, identity, identityRoom, psk, room) => {
       const mine = this.#credentials?.identity;
       if (mine === undefined || mine.length > identityRoom) return 0;
-      koffi.encode(identity, "uint8", mine, mine.length);
+      poke(identity, mine);
       return this.#givePsk(psk, room);
     });
   }
@@ -170,7 +169,7 @@ export class OpenSsl {
   #givePsk(target: bigint, room: number): number {
     const psk = this.#credentials?.psk;
     if (psk === undefined || psk.length > room) return 0;
-    koffi.encode(target, "uint8", psk, psk.length);
+    poke(target, psk);
     return psk.length;
   }
 
@@ -214,7 +213,7 @@ export function loadOpenSsl(libraries: readonly (string | null)[] = LIBRARIES): 
     const known = loaded.get(name);
     if (known !== undefined) return known;
     try {
-      const openssl = new OpenSsl(bindNative(koffi.load(library)));
+      const openssl = new OpenSsl(bindNative(openLibrary(library)));
       loaded.set(name, openssl);
       return openssl;
     } catch (error) {

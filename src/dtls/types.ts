@@ -83,7 +83,7 @@ export interface DtlsServerOptions {
   readonly handshakeTimeout?: Milliseconds;
   /** Without a record that decrypts. Default 5 min: a CoAP exchange lives 247 s (RFC 7252 section 4.8.2). */
   readonly idleTimeout?: Milliseconds;
-  /** Default 20,000. OpenSSL keeps some 40 kB per association. */
+  /** Default 20,000. OpenSSL keeps some 50 kB per association. */
   readonly maxAssociations?: number;
   /** In order of preference; the server's order wins. Default: all of {@link CipherSuite}. */
   readonly cipherSuites?: readonly CipherSuite[];

@@ -63,9 +63,17 @@ describe("a ClientHello without a cookie", () => {
       const [answer] = sent;
       assert.ok(answer);
       assert.ok(answer.length <= hello.length, `${answer.length} bytes for ${hello.length}`);
-      assert.equal(answer.subarray(0, 11).toString("hex"), "16feff0000010203040506", "version 0xFEFF, the record's number echoed");
+      assert.equal(
+        answer.subarray(0, 11).toString("hex"),
+        "16feff0000010203040506",
+        "version 0xFEFF, the record's number echoed",
+      );
       assert.equal(answer.readUInt16BE(11), answer.length - 13);
-      assert.equal(answer.subarray(13, 27).toString("hex"), "0300001300000000000000" + "13feff", "HelloVerifyRequest, message_seq 0");
+      assert.equal(
+        answer.subarray(13, 27).toString("hex"),
+        "0300001300000000000000" + "13feff",
+        "HelloVerifyRequest, message_seq 0",
+      );
       assert.equal(answer[COOKIE_IN_REQUEST], answer.length - COOKIE_IN_REQUEST - 1);
       assert.equal(server.stats.associations, 0);
       assert.equal(server.stats.cookiesSent, 1);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { createSecureContext } from "node:tls";
 import { describe, test } from "node:test";
+import { createSecureContext } from "node:tls";
 import { CIPHER_SUITES, type CipherSuite } from "../../src/dtls/index.ts";
 import { type Random, seededRandom } from "../../src/lib/random.ts";
 import { peerAt, World } from "./harness.ts";

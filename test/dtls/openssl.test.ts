@@ -22,6 +22,8 @@ test("where it cannot be had, the error says what was tried and what to do", () 
 const SYSTEM = ["/usr/lib/x86_64-linux-gnu/libssl.so.3", "/usr/lib/aarch64-linux-gnu/libssl.so.3", "/usr/lib64/libssl.so.3"];
 const installed = SYSTEM.filter((path) => existsSync(path));
 
-test("a system's libssl will do", { skip: installed.length === 0 && "no libssl.so.3; install it with: apt install libssl3" }, () => {
+test("a system's libssl will do", {
+  skip: installed.length === 0 && "no libssl.so.3; install it with: apt install libssl3",
+}, () => {
   assert.match(loadOpenSsl(installed).version, /^OpenSSL 3\./);
 });

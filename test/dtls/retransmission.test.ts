@@ -82,7 +82,11 @@ describe("the retransmission timer", () => {
       [0, 1_000, 3_000, 7_000, 15_000, 31_000],
     );
     const numbers = flights.map(({ datagram }) => datagram.readUIntBE(5, 6));
-    assert.deepEqual([...new Set(numbers)].sort((a, b) => a - b), numbers, "each number once, rising");
+    assert.deepEqual(
+      [...new Set(numbers)].sort((a, b) => a - b),
+      numbers,
+      "each number once, rising",
+    );
     const [first, second] = flights;
     assert.deepEqual(second?.datagram.subarray(13, 76), first?.datagram.subarray(13, 76), "the same ServerHello");
     assert.deepEqual(world.log, ["closed handshake-timeout"]);
