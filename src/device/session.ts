@@ -33,7 +33,7 @@ export interface SessionLimits {
 
 /**
  * 93 s is MAX_TRANSMIT_WAIT, 247 s EXCHANGE_LIFETIME (RFC 7252 section 4.8.2): bootstrap has failed when Finish is
- * not there by then (LwM2M Core 1.2, section 6.1.7.6). 45 s is MAX_TRANSMIT_SPAN, in which the server repeats itself.
+ * not there by then (LwM2M Core 1.2, section 6.1.7.6). 40 s is longer than a server is silent between two tries of Finish.
  */
 export const DEFAULT_LIMITS: SessionLimits = { handshake: 93_000, answer: 93_000, finish: EXCHANGE_LIFETIME, linger: 40_000 };
 

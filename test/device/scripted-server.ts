@@ -53,6 +53,8 @@ export function writeServer(ssid: number, format: number = ContentFormat.tlv): C
 
 export const GOOD_SCRIPT: Script = [DELETE_ALL, writeSecurity(123), writeServer(123), FINISH];
 
+const TRIES = 4;
+
 /** What the server needs of a {@link World}, or of real sockets. */
 export interface Surroundings extends Pick<World, "listen" | "send"> {
   readonly clock: Clock;
@@ -87,7 +89,7 @@ export class ScriptedServer implements Machine {
     this.world = world;
     this.here = here;
     this.coap = new CoapEndpoint<Peer>(
-      { random: world.random },
+      { random: world.random, ackTimeout: 1_000, maxRetransmit: 3 },
       { send: (peer, bytes) => this.#send(peer, bytes), request: (request) => this.#request(request) },
     );
     if (secure) {
@@ -151,12 +153,16 @@ export class ScriptedServer implements Machine {
     if (this.answer.code === "2.04") this.#play(request.peer, request.query, 0);
   }
 
-  #play(peer: Peer, query: readonly string[], step: number): void {
+  /** Repeats a step that is not answered under a new message id, as Berth's instances do. */
+  #play(peer: Peer, query: readonly string[], step: number, tries = 1): void {
     const next = this.script[step];
     if (next === undefined) return;
     this.coap.request(peer, next, this.world.clock.now(), (result) => {
       this.results.push(result);
-      if ("failure" in result) return;
+      if ("failure" in result) {
+        if (result.failure === "timeout" && tries < TRIES) this.#play(peer, query, step, tries + 1);
+        return;
+      }
       if (next.path.join() === "bs" && result.response.code === "2.04") {
         this.finished.push(query.find((item) => item.startsWith("ep="))?.slice(3) ?? "");
         const association = this.#associations.get(peer.key);
