@@ -42,31 +42,38 @@ export async function importDevices(rows: AsyncIterable<ImportRow>, sink: Import
   let bad = 0;
 
   const flush = async (): Promise<void> => {
-    const { inserted, updated, rejected } = await sink.store(batch.map(({ device }) => device));
-    const lines = new Map(batch.map(({ device, line }) => [device.endpoint, line]));
+    const taken = batch;
+    const unread = bad;
+    if (taken.length + unread === 0) return;
+    batch = [];
+    bad = 0;
+    const { inserted, updated, rejected } = await sink.store(taken.map(({ device }) => device));
+    const lines = new Map(taken.map(({ device, line }) => [device.endpoint, line]));
     for (const { endpoint, reason } of rejected) sink.onProblem({ line: lines.get(endpoint) ?? 0, reason });
     progress = {
       bytes,
       inserted: progress.inserted + inserted,
       updated: progress.updated + updated,
-      rejected: progress.rejected + rejected.length + bad,
-      weak: progress.weak + batch.filter(({ device }) => device.psk.byteLength < RECOMMENDED_PSK_BYTES).length,
+      rejected: progress.rejected + rejected.length + unread,
+      weak: progress.weak + taken.filter(({ device }) => device.psk.byteLength < RECOMMENDED_PSK_BYTES).length,
     };
-    batch = [];
-    bad = 0;
     sink.onProgress?.(progress);
   };
 
-  for await (const row of rows) {
-    bytes = row.end;
-    if ("error" in row) {
-      bad++;
-      sink.onProblem({ line: row.line, reason: row.error });
-    } else {
-      batch.push(row);
+  try {
+    for await (const row of rows) {
+      bytes = row.end;
+      if ("error" in row) {
+        bad++;
+        sink.onProblem({ line: row.line, reason: row.error });
+      } else {
+        batch.push(row);
+      }
+      if (batch.length + bad >= BATCH) await flush();
     }
-    if (batch.length + bad >= BATCH) await flush();
+  } finally {
+    // Also when the file turns out broken: the rows before are good. After a failed batch there is nothing left to store.
+    await flush();
   }
-  await flush();
   return progress;
 }

@@ -67,11 +67,10 @@ async function* readCsv(lines: AsyncIterable<Line>): AsyncGenerator<ImportRow> {
     if ("error" in result) {
       if (columns === undefined) throw new InvalidInput(`line ${line}: ${result.error}; the first line must name the columns`);
       yield { line, end, error: result.error };
-    } else if (columns === undefined) {
-      columns = readHeader(result.fields, line);
     } else if (result.fields.some((field) => field !== "")) {
       const [header, { fields }] = [columns, result];
-      yield { line, end, ...attempt(() => deviceOf(deviceOfFields(header, fields))) };
+      if (header === undefined) columns = readHeader(fields, line);
+      else yield { line, end, ...attempt(() => deviceOf(deviceOfFields(header, fields))) };
     }
   }
   if (columns === undefined) throw new InvalidInput("the file is empty; its first line must name the columns, e.g. endpoint,psk");
