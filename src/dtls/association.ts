@@ -1,16 +1,14 @@
 import type { Instant, Milliseconds } from "../lib/clock.ts";
 import type { CipherSuite } from "./cipher-suites.ts";
+import { ClientFlight } from "./client-flight.ts";
 import { type ClientHello, recordSequence, serverNameOf } from "./client-hello.ts";
 import type { Scheduled } from "./deadlines.ts";
 import type { Pointer } from "./native.ts";
 import { MAX_PSK, type OpenSsl } from "./openssl.ts";
-import { PskIdentityReader } from "./psk-identity.ts";
-import { CHANGE_CIPHER_SPEC, HANDSHAKE, recordEnd, recordEpoch } from "./records.ts";
+import { ALERT, HANDSHAKE, hasEncrypted, recordEpoch } from "./records.ts";
 import { Session, type SessionOwner } from "./session.ts";
 import type { Association, CloseReason, DtlsServerOptions, Peer, PskAnswer } from "./types.ts";
 
-/** Datagrams that may wait for a key: a client's flight is at most three, and it may send it twice. */
-const MAX_PARKED = 8;
 /** How long a client whose Finished did not verify may still show that it was somebody else's datagram. */
 const WRONG_KEY_GRACE: Milliseconds = 3000;
 
@@ -30,18 +28,22 @@ export interface AssociationHost {
   closed(association: ServerAssociation, reason: CloseReason, was: "handshaking" | "secured"): void;
   retransmitted(): void;
   overflowed(): void;
-  /** A key has come; runs `step` with the current instant, then plans the next deadline. */
+  /** A key has come; runs `step` with the current instant if the association is still there. */
   resume(association: ServerAssociation, step: (now: Instant) => void): void;
 }
 
-/** Where the key of an association in handshake is. */
-type Key =
-  | { readonly at: "not-asked" }
-  | { readonly at: "asked"; readonly parked: Uint8Array[] }
-  | { readonly at: "here"; readonly psk: Uint8Array }
-  | { readonly at: "not-needed" };
+/** How far the client's last flight has got. */
+type Progress =
+  /** ClientKeyExchange is not there, or not whole. */
+  | { readonly at: "gathering"; readonly flight: ClientFlight }
+  | { readonly at: "asking-key"; readonly flight: ClientFlight }
+  /** The key is there, ChangeCipherSpec is not. */
+  | { readonly at: "key-known"; readonly flight: ClientFlight; readonly psk: Uint8Array }
+  /** OpenSSL has ClientKeyExchange and ChangeCipherSpec; Finished has to verify. */
+  | { readonly at: "verifying"; readonly psk: Uint8Array }
+  | { readonly at: "done" };
 
-/** One client of a {@link DtlsServer}, from its proven ClientHello on. */
+/** One client of a `DtlsServer`, from its proven ClientHello on. */
 export class ServerAssociation implements Association, Scheduled {
   wakeAt: Instant = 0;
   slot = -1;
@@ -50,16 +52,12 @@ export class ServerAssociation implements Association, Scheduled {
   /** Two ClientHellos with the same cookie are one, sent twice. */
   readonly cookie: Uint8Array;
   identity: Uint8Array = NO_IDENTITY;
-  cipherSuite: CipherSuite | undefined;
   state: "handshaking" | "secured" | "closed" = "handshaking";
   readonly #host: AssociationHost;
   readonly #session: Session;
+  #progress: Progress = { at: "gathering", flight: new ClientFlight() };
   /** When the handshake, or later the silence, has lasted too long. */
   #giveUpAt: Instant;
-  #key: Key = { at: "not-asked" };
-  #clientKeyExchange: PskIdentityReader | undefined = new PskIdentityReader();
-  #cipherChanged = false;
-  #finishedSeen = false;
   #wrongKey = false;
   #now: Instant;
 
@@ -67,7 +65,7 @@ export class ServerAssociation implements Association, Scheduled {
     this.#host = host;
     this.peer = peer;
     this.serverName = serverNameOf(hello);
-    this.cookie = Uint8Array.from(hello.cookie);
+    this.cookie = Buffer.from(hello.cookie);
     this.#now = now;
     this.#giveUpAt = now + host.handshakeTimeout;
     this.#session = new Session(host.openssl, ssl, host.mtu, recordSequence(hello), this.#sessionOwner());
@@ -75,7 +73,7 @@ export class ServerAssociation implements Association, Scheduled {
 
   /**
    * Takes in a ClientHello whose cookie is proven.
-   * @returns undefined if OpenSSL does not like it
+   * @returns undefined if OpenSSL does not speak its version
    */
   static begin(host: AssociationHost, peer: Peer, hello: ClientHello, now: Instant): ServerAssociation | undefined {
     const { openssl } = host;
@@ -90,6 +88,10 @@ export class ServerAssociation implements Association, Scheduled {
     return undefined;
   }
 
+  get cipherSuite(): CipherSuite | undefined {
+    return this.#session.cipherSuite;
+  }
+
   /** When {@link tick} has something to do. */
   get deadline(): Instant {
     return Math.min(this.#giveUpAt, this.#session.retransmitAt ?? Infinity);
@@ -100,36 +102,20 @@ export class ServerAssociation implements Association, Scheduled {
     this.#session.handshake(now);
   }
 
-  /** The ClientHello that began this association came again. */
+  /** The ClientHello that began this association came again: the client has not got the answer. */
   helloAgain(): void {
-    if (this.state === "handshaking" && this.#key.at === "not-asked" && this.#session.repeat()) this.#host.retransmitted();
+    if (this.#progress.at === "gathering" && this.#session.repeat()) this.#host.retransmitted();
   }
 
   receive(datagram: Uint8Array, now: Instant): void {
     this.#now = now;
-    switch (this.#key.at) {
-      case "not-asked": {
-        this.#clientKeyExchange?.scan(datagram);
-        const identity = this.#clientKeyExchange?.identity;
-        if (identity === undefined) this.#session.receive(datagram, now);
-        else this.#askKey(identity, datagram, now);
-        break;
-      }
-      case "asked":
-        if (this.#key.parked.length < MAX_PARKED) this.#key.parked.push(Uint8Array.from(datagram));
-        else this.#host.overflowed();
-        break;
-      case "here":
-        this.#handshake(this.#key.psk, datagram, now);
-        break;
-      case "not-needed":
-        // A repeated ClientKeyExchange: the client has not got our Finished. OpenSSL answers only a Finished encrypted anew.
-        if (!this.#session.receive(datagram, now) && isHandshakeInTheClear(datagram) && this.#session.repeat()) {
-          this.#host.retransmitted();
-        }
-    }
+    if (this.#progress.at === "done") this.#receiveSecured(datagram, now);
+    else if (this.#progress.at === "verifying") this.#verify([datagram], this.#progress.psk);
+    else if (datagram[0] === ALERT && recordEpoch(datagram, 0) === 0) this.#session.receive(datagram, now);
+    else this.#gather(datagram, this.#progress.flight);
   }
 
+  /** Retransmits, or gives up. */
   tick(now: Instant): void {
     this.#now = now;
     if (now >= this.#giveUpAt) this.end(this.state === "secured" ? "idle" : this.#wrongKey ? "wrong-key" : "handshake-timeout");
@@ -142,56 +128,8 @@ export class ServerAssociation implements Association, Scheduled {
 
   /** Ends the association, with close_notify if it is secured. */
   end(reason: CloseReason): void {
-    if (this.state === "closed") return;
     this.#session.close();
     this.#closed(reason);
-  }
-
-  #askKey(identity: Uint8Array, datagram: Uint8Array, now: Instant): void {
-    this.identity = Uint8Array.from(identity);
-    const answer = this.#host.lookupPsk(this.identity, { serverName: this.serverName, peer: this.peer });
-    if (!(answer instanceof Promise)) {
-      this.#takeKey(answer, [datagram], now);
-      return;
-    }
-    const parked = [Uint8Array.from(datagram)];
-    this.#key = { at: "asked", parked };
-    this.#session.stopTimer();
-    answer.then(
-      (psk) => this.#host.resume(this, (later) => this.#takeKey(psk, parked, later)),
-      () => this.#host.resume(this, () => this.drop("lookup-failed")),
-    );
-  }
-
-  #takeKey(psk: PskAnswer, datagrams: readonly Uint8Array[], now: Instant): void {
-    if (psk === undefined || psk.length === 0 || psk.length > MAX_PSK) {
-      this.drop(psk === undefined ? "unknown-identity" : "lookup-failed");
-      return;
-    }
-    this.#key = { at: "here", psk };
-    for (const datagram of datagrams) {
-      if (this.state !== "closed") this.receive(datagram, now);
-    }
-  }
-
-  #handshake(psk: Uint8Array, datagram: Uint8Array, now: Instant): void {
-    this.#host.openssl.withCredentials({ psk }, () => this.#session.receive(datagram, now));
-    if (this.state === "handshaking" && !this.#wrongKey) this.#suspectWrongKey(datagram, now);
-  }
-
-  /**
-   * OpenSSL drops a Finished that does not decrypt without a word, as it must: anybody could have sent it. So a handshake
-   * that has had all of the client's flight and is not complete is given a little longer, then ended for its wrong key.
-   */
-  #suspectWrongKey(datagram: Uint8Array, now: Instant): void {
-    for (let at = 0, end = recordEnd(datagram, 0); end > 0; at = end, end = recordEnd(datagram, at)) {
-      if (recordEpoch(datagram, at) > 0) this.#finishedSeen = true;
-      else if (datagram[at] === CHANGE_CIPHER_SPEC) this.#cipherChanged = true;
-    }
-    this.#clientKeyExchange?.scan(datagram);
-    if (!this.#cipherChanged || !this.#finishedSeen || !this.#clientKeyExchange?.complete) return;
-    this.#wrongKey = true;
-    this.#giveUpAt = Math.min(this.#giveUpAt, now + WRONG_KEY_GRACE);
   }
 
   /** Ends the association without a word to the peer. */
@@ -200,11 +138,72 @@ export class ServerAssociation implements Association, Scheduled {
     this.#closed(reason);
   }
 
+  #gather(datagram: Uint8Array, flight: ClientFlight): void {
+    if (!flight.add(datagram)) this.#host.overflowed();
+    else if (this.#progress.at === "key-known") this.#verifyIfComplete(flight, this.#progress.psk);
+    else if (this.#progress.at === "gathering" && flight.identity !== undefined) this.#askKey(flight, flight.identity);
+  }
+
+  #askKey(flight: ClientFlight, identity: Uint8Array): void {
+    this.identity = Uint8Array.from(identity);
+    this.#progress = { at: "asking-key", flight };
+    this.#session.stopTimer();
+    const answer = this.#host.lookupPsk(this.identity, { serverName: this.serverName, peer: this.peer });
+    if (!(answer instanceof Promise)) {
+      this.#takeKey(flight, answer);
+      return;
+    }
+    const resume = (step: () => void): void => {
+      this.#host.resume(this, (now) => {
+        this.#now = now;
+        step();
+      });
+    };
+    answer.then(
+      (psk) => resume(() => this.#takeKey(flight, psk)),
+      () => resume(() => this.drop("lookup-failed")),
+    );
+  }
+
+  #takeKey(flight: ClientFlight, psk: PskAnswer): void {
+    if (this.state === "closed") return;
+    if (psk === undefined) this.drop("unknown-identity");
+    else if (psk.length === 0 || psk.length > MAX_PSK) this.drop("lookup-failed");
+    else this.#verifyIfComplete(flight, psk);
+  }
+
+  #verifyIfComplete(flight: ClientFlight, psk: Uint8Array): void {
+    this.#progress = flight.complete ? { at: "verifying", psk } : { at: "key-known", flight, psk };
+    if (flight.complete) this.#verify(flight.datagrams, psk);
+  }
+
+  /**
+   * Gives OpenSSL what it needs to complete the handshake. It drops a Finished that does not decrypt without a word, as it
+   * must: anybody could have sent it. So when one was read and the handshake is not complete, the client gets a little more
+   * time, and then its key was wrong.
+   */
+  #verify(datagrams: readonly Uint8Array[], psk: Uint8Array): void {
+    this.#host.openssl.withCredentials({ psk }, () => {
+      for (const datagram of datagrams) this.#session.receive(datagram, this.#now);
+    });
+    if (this.state !== "handshaking" || this.#wrongKey || !datagrams.some(hasEncrypted)) return;
+    this.#wrongKey = true;
+    this.#giveUpAt = Math.min(this.#giveUpAt, this.#now + WRONG_KEY_GRACE);
+  }
+
+  #receiveSecured(datagram: Uint8Array, now: Instant): void {
+    if (this.#session.receive(datagram, now)) return;
+    // OpenSSL answers a Finished that was encrypted anew. Here is a client's other way to say that it has not got ours: its
+    // flight once more, of which OpenSSL drops the old epoch's records and takes Finished for a replay.
+    const again = datagram[0] === HANDSHAKE && recordEpoch(datagram, 0) === 0;
+    if (again && this.#session.repeat()) this.#host.retransmitted();
+  }
+
   #closed(reason: CloseReason): void {
     if (this.state === "closed") return;
     const was = this.state;
     this.state = "closed";
-    this.#key = { at: "not-needed" };
+    this.#progress = { at: "done" };
     this.#host.closed(this, reason, was);
   }
 
@@ -212,7 +211,12 @@ export class ServerAssociation implements Association, Scheduled {
   #sessionOwner(): SessionOwner {
     return {
       send: (datagram) => this.#host.send(this.peer, datagram),
-      secured: () => this.#secured(),
+      secured: () => {
+        this.state = "secured";
+        this.#progress = { at: "done" };
+        this.#giveUpAt = this.#now + this.#host.idleTimeout;
+        this.#host.secured(this);
+      },
       message: (bytes) => {
         this.#giveUpAt = this.#now + this.#host.idleTimeout;
         this.#session.dropFlight();
@@ -221,17 +225,4 @@ export class ServerAssociation implements Association, Scheduled {
       ended: (reason) => this.#closed(reason),
     };
   }
-
-  #secured(): void {
-    this.state = "secured";
-    this.cipherSuite = this.#session.cipherSuite;
-    this.#key = { at: "not-needed" };
-    this.#clientKeyExchange = undefined;
-    this.#giveUpAt = this.#now + this.#host.idleTimeout;
-    this.#host.secured(this);
-  }
-}
-
-function isHandshakeInTheClear(datagram: Uint8Array): boolean {
-  return datagram[0] === HANDSHAKE && recordEpoch(datagram, 0) === 0;
 }

@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
 import { equalInConstantTime } from "../lib/bytes.ts";
 import type { Instant, Milliseconds } from "../lib/clock.ts";
 import { InvalidInput } from "../lib/errors.ts";
@@ -16,12 +16,12 @@ const SECRET_MIN = 32;
  * peer's address and port, the time slot, and the parameters of its ClientHello.
  */
 export class CookieJar {
-  readonly #secret: Uint8Array;
+  readonly #secret: KeyObject;
 
   /** @throws InvalidInput if the secret is shorter than 32 bytes */
   constructor(secret: Uint8Array) {
     if (secret.length < SECRET_MIN) throw new InvalidInput(`cookieSecret: needs ${SECRET_MIN} bytes, got ${secret.length}`);
-    this.#secret = secret;
+    this.#secret = createSecretKey(secret);
   }
 
   /** The cookie `peer` has to send back. */

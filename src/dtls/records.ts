@@ -29,6 +29,11 @@ export function hasRecord(records: Uint8Array, type: number): boolean {
   return false;
 }
 
+/** Whether a datagram has an encrypted record. */
+export function hasEncrypted(datagram: Uint8Array): boolean {
+  return hasStunted(datagram, Infinity);
+}
+
 /** Whether a datagram has an encrypted record with a body of less than `overhead` bytes, which nobody can have encrypted. */
 export function hasStunted(datagram: Uint8Array, overhead: number): boolean {
   for (let at = 0, end = recordEnd(datagram, 0); end > 0; at = end, end = recordEnd(datagram, at)) {

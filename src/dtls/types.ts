@@ -53,7 +53,7 @@ export interface Association {
   readonly identity: Uint8Array;
   /** The name in the client's server_name extension (RFC 6066 section 3), lower case; undefined if it sent none. */
   readonly serverName: string | undefined;
-  /** Undefined until the handshake is complete. */
+  /** Known from the server's answer on. */
   readonly cipherSuite: CipherSuite | undefined;
   readonly state: "handshaking" | "secured" | "closed";
   /**
@@ -83,7 +83,7 @@ export interface DtlsServerOptions {
   readonly handshakeTimeout?: Milliseconds;
   /** Without a record that decrypts. Default 5 min: a CoAP exchange lives 247 s (RFC 7252 section 4.8.2). */
   readonly idleTimeout?: Milliseconds;
-  /** Default 20,000. OpenSSL keeps some 50 kB per association. */
+  /** Default 20,000. OpenSSL keeps 50 to 80 kB per association. */
   readonly maxAssociations?: number;
   /** In order of preference; the server's order wins. Default: all of {@link CipherSuite}. */
   readonly cipherSuites?: readonly CipherSuite[];
@@ -119,7 +119,7 @@ export interface DtlsServerStats {
   readonly retransmissions: number;
   /** Datagrams turned away, by cause. */
   readonly refused: Readonly<Partial<Record<RefusalReason, number>>>;
-  /** Datagrams that waited for a key in vain, as their association's queue was full. */
+  /** Datagrams of a handshake that were dropped because as many as may be wait for a key, or for their missing parts. */
   readonly overflowed: number;
 }
 

@@ -86,7 +86,7 @@ describe("a handshake", () => {
   test("in fragments, the identity among them, is put together in any order", () => {
     const identity = Buffer.alloc(200, "x");
     const world = new World();
-    world.network = (datagram, from, index) => (from === "client" && index === 2 ? { copies: 1, after: 3 } : { copies: 1 });
+    world.network = (_datagram, from, index) => (from === "client" && index === 2 ? { copies: 1, after: 3 } : { copies: 1 });
     const client = world.connected(1, { mtu: 256, identity, cipherSuites: ["TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA256"] });
     const keyExchange = world.sentBy("client").slice(2);
     assert.ok(keyExchange.length >= 2, "the client's flight takes more than one datagram");
