@@ -1,18 +1,18 @@
 import type { DeviceRecord } from "./types.ts";
 
 /** What every implementation of PSK supports (RFC 4279, 5.3); more, and a client may refuse it. */
-export const MAX_IDENTITY_BYTES = 128;
-export const MAX_PSK_BYTES = 64;
-/** A key of fewer than 64 bits can be found by trial from one recorded handshake. */
-export const MIN_PSK_BYTES = 8;
+const MAX_IDENTITY_BYTES = 128;
+const MAX_PSK_BYTES = 64;
+/** Names in DNS are made of the key, so a short one could be found by trial without ever meeting the device. */
+const MIN_KEY_BYTES = 16;
 /** A secret of its own is no DTLS key, so OpenSSL's limit does not hold for it; a certificate may stand here. */
-export const MAX_SECRET_BYTES = 4096;
+const MAX_SECRET_BYTES = 4096;
 /** A Bootstrap-Request carries it as `ep=...` in a Uri-Query option, which has at most 255 bytes (RFC 7252, 5.10). */
-export const MAX_ENDPOINT_BYTES = 252;
+const MAX_ENDPOINT_BYTES = 252;
 /** Names of profiles and groups. */
-export const MAX_NAME_BYTES = 128;
+const MAX_NAME_BYTES = 128;
 /** All attributes of a device together. */
-export const MAX_ATTRIBUTES_BYTES = 16_384;
+const MAX_ATTRIBUTES_BYTES = 16_384;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const CONTROL_OR_LONE_SURROGATE = /[\u0000-\u001f\u007f-\u009f\p{Surrogate}]/u;
@@ -41,7 +41,7 @@ function textProblem(field: string, text: string, maximum: number): string | und
 
 function bytesProblem(field: string, bytes: Uint8Array, maximum: number): string | undefined {
   const length = bytes.byteLength;
-  if (length < MIN_PSK_BYTES) return `${field} has ${length} bytes, at least ${MIN_PSK_BYTES} are needed (16 are recommended)`;
+  if (length < MIN_KEY_BYTES) return `${field} has ${length} bytes, at least ${MIN_KEY_BYTES} are needed`;
   return length > maximum ? `${field} has ${length} bytes, at most ${maximum} are allowed` : undefined;
 }
 

@@ -18,7 +18,7 @@ export type ImportRow = {
 } & ({ readonly device: DeviceRecord } | { readonly error: string });
 
 /** Profile of a device whose row names none. */
-export const DEFAULT_PROFILE = "default";
+const DEFAULT_PROFILE = "default";
 
 /** A device as a file writes it: keys in hex. */
 interface DeviceText {

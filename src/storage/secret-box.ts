@@ -62,7 +62,7 @@ function damaged(context: string, cause?: unknown): StorageError {
 export interface KeySource {
   /** Path of the key file, used when the environment has none. */
   readonly file?: string;
-  /** The environment, where {@link KEY_VARIABLE} may hold the key itself. */
+  /** Where {@link KEY_VARIABLE} may hold the key itself; the process's environment if not given. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -71,7 +71,7 @@ export interface KeySource {
  * @throws StorageError `storage-key-missing`, `storage-key-invalid`, or `storage-key-permissions` for a file that others can read
  */
 export function loadSecretBox(source: KeySource): SecretBox {
-  const text = source.environment?.[KEY_VARIABLE];
+  const text = (source.environment ?? process.env)[KEY_VARIABLE];
   if (text !== undefined && text !== "") return new SecretBox(parseKey(text, KEY_VARIABLE));
   if (source.file === undefined)
     throw missing(`no key for the secrets in the database, neither in ${KEY_VARIABLE} nor in a file`, "berth.key");

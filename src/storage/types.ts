@@ -25,7 +25,7 @@ export interface DeviceRecord extends Credentials {
 export type DeviceState = "pending" | "commenced" | "completed";
 
 /** What changes while a device bootstraps. All of it is written each time, so that nothing is left over by omission. */
-export interface DeviceProgress {
+interface DeviceProgress {
   readonly state: DeviceState;
   /** Cause of the last failure. */
   readonly failure: string | null;

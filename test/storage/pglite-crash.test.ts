@@ -5,10 +5,11 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "no
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { openStorage, type Storage } from "../../src/storage/index.ts";
 import { box, collect, endpointOf, temporaryFolder } from "./samples.ts";
 
-const WRITER = [process.execPath, "--import", "tsx", join(import.meta.dirname, "writer.ts")] as const;
+const WRITER = [process.execPath, "--import", "tsx", fileURLToPath(new URL("./writer.ts", import.meta.url))] as const;
 
 function startWriter(folder: string, task = "write"): { readonly process: ChildProcess; readonly lines: AsyncIterator<string> } {
   const child = spawn(WRITER[0], [...WRITER.slice(1), folder, task], { stdio: ["ignore", "pipe", "inherit"] });

@@ -42,7 +42,7 @@ describe("the key", () => {
     const file = join(folder.path, "berth.key");
     for (const text of [`${HEX}\n`, HEX.toUpperCase(), `${Buffer.from(KEY).toString("base64")}\r\n`]) {
       writeFileSync(file, text, { mode: 0o600 });
-      opens(loadSecretBox({ file }));
+      opens(loadSecretBox({ file, environment: {} }));
       opens(loadSecretBox({ environment: { [KEY_VARIABLE]: text } }));
     }
   });
@@ -51,9 +51,19 @@ describe("the key", () => {
     opens(loadSecretBox({ file: "/nowhere", environment: { [KEY_VARIABLE]: HEX } }));
   });
 
+  test("is looked for in the environment of the process", (context) => {
+    const before = process.env[KEY_VARIABLE];
+    context.after(() => {
+      if (before === undefined) delete process.env[KEY_VARIABLE];
+      else process.env[KEY_VARIABLE] = before;
+    });
+    process.env[KEY_VARIABLE] = HEX;
+    opens(loadSecretBox({ file: "/nowhere" }));
+  });
+
   test("that is missing is an error that says how to make one", () => {
     const make = /openssl rand -hex 32 > \S*berth\.key && chmod 600 \S*berth\.key$/;
-    assert.throws(() => loadSecretBox({}), { code: "storage-key-missing", message: make });
+    assert.throws(() => loadSecretBox({ environment: {} }), { code: "storage-key-missing", message: make });
     assert.throws(() => loadSecretBox({ file: "/nowhere/berth.key", environment: { [KEY_VARIABLE]: "" } }), {
       code: "storage-key-missing",
       message: make,
@@ -77,13 +87,13 @@ describe("the key", () => {
     writeFileSync(file, HEX, { mode: 0o600 });
     for (const mode of [0o640, 0o604, 0o644]) {
       chmodSync(file, mode);
-      assert.throws(() => loadSecretBox({ file }), {
+      assert.throws(() => loadSecretBox({ file, environment: {} }), {
         code: "storage-key-permissions",
         message: new RegExp(`chmod 600 ${file}$`),
       });
     }
     chmodSync(file, 0o400);
-    opens(loadSecretBox({ file }));
+    opens(loadSecretBox({ file, environment: {} }));
   });
 
   test("made for the demo is private, random and never overwritten", (context) => {
@@ -96,8 +106,8 @@ describe("the key", () => {
     assert.match(text, /^[0-9a-f]{64}\n$/);
     assert.notEqual(text, readFileSync(other, "utf8"));
     assert.equal(statSync(file).mode & 0o777, 0o600);
-    const sealed = loadSecretBox({ file }).seal(PLAIN, "x");
+    const sealed = loadSecretBox({ file, environment: {} }).seal(PLAIN, "x");
     assert.throws(() => createKeyFile(file), { code: "storage-key-invalid" });
-    assert.deepEqual(Buffer.from(loadSecretBox({ file }).open(sealed, "x")), PLAIN);
+    assert.deepEqual(Buffer.from(loadSecretBox({ file, environment: {} }).open(sealed, "x")), PLAIN);
   });
 });
