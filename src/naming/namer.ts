@@ -11,6 +11,10 @@ import { takeToken } from "./token.ts";
 export interface Namer {
   readonly recipe: Recipe;
   readonly staticUri: string;
+  /** Lower case, without the colon. */
+  readonly scheme: string;
+  /** The port the URI names, if it names one. */
+  readonly port: number | undefined;
   /** In which parts of the URI names differ. Where the host does not vary, DNS cannot tell devices apart. */
   readonly varies: { readonly host: boolean; readonly path: boolean; readonly query: boolean };
   /** The labels right of everything that varies, which all names share; the whole host when it does not vary, empty when its last label does. */
@@ -50,6 +54,8 @@ export function prepareNaming(recipe: Recipe, staticUri: string): Namer {
   return {
     recipe,
     staticUri,
+    scheme: compiled.scheme,
+    port: compiled.port === "" ? undefined : Number(compiled.port),
     varies: { host: hasSlot(compiled.host), path: hasSlot(compiled.path), query: hasSlot(compiled.query ?? []) },
     parentDomain: parentDomain(compiled),
     keyLength: recipe.nameKey?.length,
