@@ -55,7 +55,7 @@ export function prepareNaming(recipe: Recipe, staticUri: string): Namer {
     recipe,
     staticUri,
     scheme: compiled.scheme,
-    port: compiled.port === "" ? undefined : Number(compiled.port),
+    port: compiled.port === "" ? undefined : Number(compiled.port.slice(1)),
     varies: { host: hasSlot(compiled.host), path: hasSlot(compiled.path), query: hasSlot(compiled.query ?? []) },
     parentDomain: parentDomain(compiled),
     keyLength: recipe.nameKey?.length,
