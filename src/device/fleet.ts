@@ -185,7 +185,9 @@ class Fleet implements FleetRun {
         configured: ({ number }) => {
           member.attempts = number;
           member.state = "lingering";
-          this.#report(member, true, this.#world.clock.now());
+          const at = this.#world.clock.now();
+          this.#report(member, true, at);
+          this.#settle(at);
         },
         closed: () => {
           const at = this.#world.clock.now();
