@@ -5,12 +5,7 @@ export { DtlsServer } from "./server.ts";
 export type {
   Association,
   CloseReason,
-  DtlsClientEvents,
   DtlsClientOptions,
-  DtlsServerEvents,
   DtlsServerOptions,
-  DtlsServerStats,
   Peer,
-  PskAnswer,
-  RefusalReason,
 } from "./types.ts";

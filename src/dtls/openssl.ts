@@ -195,7 +195,7 @@ export class OpenSsl {
   }
 }
 
-export function isNull(pointer: Pointer): boolean {
+function isNull(pointer: Pointer): boolean {
   return pointer === 0 || pointer === 0n;
 }
 

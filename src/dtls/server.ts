@@ -12,9 +12,9 @@ import { ServerCounters } from "./stats.ts";
 import type { Association, DtlsServerEvents, DtlsServerOptions, DtlsServerStats, Peer, RefusalReason } from "./types.ts";
 
 /** IPv6's minimum MTU less the headers of IPv6 and UDP: fits every path without fragments. */
-export const DEFAULT_MTU: number = 1280 - 40 - 8;
+const DEFAULT_MTU = 1280 - 40 - 8;
 /** OpenSSL wants room for a handshake message's header and some of its body in every datagram. */
-export const MIN_MTU: number = 256;
+const MIN_MTU = 256;
 export const DEFAULT_HANDSHAKE_TIMEOUT: number = 60_000;
 const DEFAULT_IDLE_TIMEOUT = 300_000;
 const DEFAULT_MAX_ASSOCIATIONS = 20_000;

@@ -93,7 +93,7 @@ export type PskAnswer = Uint8Array | undefined;
 
 /** What a server asks of its surroundings. Called synchronously from `receive`, `tick`, `send` and `close`. */
 export interface DtlsServerEvents {
-  /** `datagram` is not touched again and may be kept. Must not lead to a call of `receive` before it returns. */
+  /** `datagram` is not touched again and may be kept. Call `receive` after it returns, or events come out of order. */
   send(peer: Peer, datagram: Uint8Array): void;
   /** The handshake is complete: the client holds the key of `association.identity`. */
   secured(association: Association): void;
@@ -138,7 +138,7 @@ export interface DtlsClientOptions {
 }
 
 export interface DtlsClientEvents {
-  /** `datagram` is not touched again and may be kept. Must not lead to a call of `receive` before it returns. */
+  /** `datagram` is not touched again and may be kept. Call `receive` after it returns, or events come out of order. */
   send(datagram: Uint8Array): void;
   secured(): void;
   message(bytes: Uint8Array): void;

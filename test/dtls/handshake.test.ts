@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { CIPHER_SUITES, type CipherSuite } from "../../src/dtls/index.ts";
+import { seededRandom } from "../../src/lib/random.ts";
 import { firstHello, KEY, peerAt, World } from "./harness.ts";
 
 describe("a handshake", () => {
@@ -94,6 +95,37 @@ describe("a handshake", () => {
     world.pass(1_000);
     assert.deepEqual(client.log, ["secured"]);
     assert.deepEqual(world.log, [`secured ${identity}`]);
+    world.free();
+  });
+
+  for (const apart of [
+    [0, 1, 2],
+    [0, 2, 1],
+    [1, 0, 2],
+    [1, 2, 0],
+    [2, 0, 1],
+    [2, 1, 0],
+  ]) {
+    test(`whose last flight comes record by record in the order ${apart.join(" ")} is complete without a retransmission`, () => {
+      const world = new World();
+      world.network = (_datagram, from, index) => (from === "client" && index === 2 ? { copies: 1, apart } : { copies: 1 });
+      const client = world.connected(1);
+      assert.deepEqual(world.log, ["secured device-1"]);
+      assert.deepEqual(client.log, ["secured"]);
+      world.free();
+    });
+  }
+
+  test("is complete although encrypted noise was there first, little of which is kept", () => {
+    const world = new World();
+    world.network = (_datagram, from, index) => ({ copies: from === "client" && index === 2 ? 0 : 1 });
+    const client = world.connected(1);
+    const noise = Buffer.concat([Buffer.from("16fefd000100000000000000640", "hex"), Buffer.alloc(101)]);
+    noise.writeUInt16BE(noise.length - 13, 11);
+    for (let i = 0; i < 1_000; i++) world.server.receive(client.peer, noise, world.clock.now());
+    assert.equal(world.server.stats.overflowed, 998);
+    world.pass(1_000);
+    assert.deepEqual(client.log, ["secured"]);
     world.free();
   });
 
@@ -289,6 +321,30 @@ describe("an association", () => {
     world.pass(6_000);
     assert.equal(world.server.stats.associations, 0);
     assert.equal(world.server.nextDeadline(), undefined);
+    world.free();
+  });
+
+  test("ends at its own time, however many there are", () => {
+    const random = seededRandom(5);
+    const world = new World({ idleTimeout: 10_000 });
+    const expected: number[] = [];
+    for (let port = 0; port < 100; port++) {
+      world.connected(port);
+      expected.push(world.clock.now() + 10_000);
+      world.pass(Math.floor(random.uniform() * 90));
+      if (port % 3 !== 2) continue;
+      // One that goes early makes a hole in the queue.
+      world.clients.get(peerAt(port - 1).key)?.dtls.close(world.clock.now());
+      world.run();
+      expected.splice(-2, 1);
+    }
+    const ended: number[] = [];
+    for (let due = world.server.nextDeadline(); due !== undefined; due = world.server.nextDeadline()) {
+      const before = world.server.stats.associations;
+      world.server.tick(due);
+      for (let i = world.server.stats.associations; i < before; i++) ended.push(due);
+    }
+    assert.deepEqual(ended, expected);
     world.free();
   });
 

@@ -16,6 +16,8 @@ export const START = 1_767_225_600_000;
 export interface Fate {
   readonly copies: number;
   readonly after?: number;
+  /** The records arrive in datagrams of their own, in this order; so send GnuTLS and tinydtls. */
+  readonly apart?: readonly number[];
 }
 export type Network = (datagram: Buffer, from: "client" | "server", index: number) => Fate;
 
@@ -130,12 +132,23 @@ export class World {
     const bytes = Buffer.from(datagram);
     const index = this.wire.filter((one) => one.from === from).length;
     this.wire.push({ from, at: this.clock.now() - START, datagram: bytes });
-    const { copies, after = 0 } = this.network(bytes, from, index);
+    const { copies, after = 0, apart } = this.network(bytes, from, index);
+    const records = recordsOf(bytes);
+    const arriving = apart === undefined ? [bytes] : apart.map((which) => records[which] ?? Buffer.alloc(0));
     const put = (turns: number): void => {
-      this.#queue.push(() => (turns > 0 ? put(turns - 1) : deliver(bytes)));
+      this.#queue.push(() => (turns > 0 ? put(turns - 1) : arriving.forEach(deliver)));
     };
     for (let copy = 0; copy < copies; copy++) put(after);
   }
+}
+
+/** The records of a datagram, each by itself. */
+function recordsOf(datagram: Buffer): Buffer[] {
+  const records: Buffer[] = [];
+  for (let at = 0; at + 13 <= datagram.length; at += 13 + datagram.readUInt16BE(at + 11)) {
+    records.push(datagram.subarray(at, at + 13 + datagram.readUInt16BE(at + 11)));
+  }
+  return records;
 }
 
 export function peerAt(port: number, address = "192.0.2.1"): Peer {

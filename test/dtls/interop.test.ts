@@ -6,6 +6,7 @@ import { after, describe, test } from "node:test";
 import { CIPHER_SUITES, type CipherSuite, DtlsClient, DtlsServer, loadOpenSsl } from "../../src/dtls/index.ts";
 import { KEY } from "./harness.ts";
 
+const CHANGE_CIPHER_SPEC = 20;
 const HEX = Buffer.from(KEY).toString("hex");
 const missing =
   spawnSync("openssl", ["version"]).status === 0
@@ -136,8 +137,16 @@ describe("openssl s_client and our server", { skip: missing }, () => {
 });
 
 describe("our client and openssl s_server", { skip: missing }, () => {
-  for (const suite of Object.keys(CIPHER_SUITES) as CipherSuite[]) {
-    test(`shake hands with ${suite}`, async () => {
+  const cases: [string, CipherSuite, boolean][] = (Object.keys(CIPHER_SUITES) as CipherSuite[]).map((suite) => [
+    suite,
+    suite,
+    false,
+  ]);
+  // Only a Finished that is encrypted anew makes a foreign server repeat its own: this takes the second the real clock wants.
+  cases.push(["the server's Finished lost once", "TLS_PSK_WITH_AES_128_CCM_8", true]);
+  for (const [what, suite, lossy] of cases) {
+    test(`shake hands with ${what}`, async () => {
+      let lost = !lossy;
       const opened = await socket();
       const probe = await socket();
       const { port } = probe.address();
@@ -163,7 +172,10 @@ describe("our client and openssl s_server", { skip: missing }, () => {
           closed: (reason) => log.push(`closed ${reason}`),
         },
       );
-      opened.on("message", (datagram) => client.receive(datagram, Date.now()));
+      opened.on("message", (datagram) => {
+        if (lost || datagram[0] !== CHANGE_CIPHER_SPEC) client.receive(datagram, Date.now());
+        else lost = true;
+      });
       const timer = setInterval(() => client.tick(Date.now()), 50);
       try {
         await until(
