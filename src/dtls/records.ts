@@ -2,8 +2,8 @@
 export const RECORD_HEADER = 13;
 /** Length of a DTLS handshake message's header: type 1, length 3, message_seq 2, fragment offset 3, fragment length 3 (4.2.2). */
 export const HANDSHAKE_HEADER = 12;
-/** Longest datagram worth reading: OpenSSL takes in one record of 2^14 bytes and its overhead at most. */
-export const MAX_DATAGRAM = 16_384;
+/** Longest datagram worth reading: one record of 2^14 bytes with what encryption adds. It fits the buffer OpenSSL reads into. */
+export const MAX_DATAGRAM: number = 16_384 + 128;
 
 export const CHANGE_CIPHER_SPEC = 20;
 export const ALERT = 21;
