@@ -1,4 +1,5 @@
 // Runs node:test over test/**/*.test.ts through tsx. Arguments narrow it: `npm test -- naming dns/wire`.
+// With BERTH_NO_SKIP=1, where every tool is installed, a skipped test is a failure.
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +14,12 @@ if (files.length === 0) {
   console.error(`no test file matches ${wanted.join(" ")}`);
   process.exit(1);
 }
-const { status } = spawnSync(process.execPath, ["--expose-gc", "--import", "tsx", "--test", "--test-concurrency=2", ...files], {
-  stdio: "inherit",
-});
-process.exit(status ?? 1);
+const run = (...args) => {
+  const { status } = spawnSync(process.execPath, args, { stdio: "inherit" });
+  if (status !== 0) process.exit(status ?? 1);
+};
+// These start processes, which run what is in dist/.
+if (files.some((name) => /^test.(e2e|cli|fuzz)\b/.test(name))) run("scripts/build.mjs");
+const reporters = ["--test-reporter=spec", "--test-reporter-destination=stdout"];
+if (process.env.BERTH_NO_SKIP) reporters.push("--test-reporter=./scripts/no-skip.mjs", "--test-reporter-destination=stdout");
+run("--expose-gc", "--import", "tsx", "--test", "--test-concurrency=2", ...reporters, ...files);

@@ -13,15 +13,17 @@ export interface DemoPlan {
   readonly folder: string;
   readonly devices: number;
   readonly instances: readonly { readonly id: string; readonly address: string }[];
+  /** Port of the instances. */
+  readonly port: number;
   readonly dnsPort: number;
   readonly controlPort: number;
 }
 
-/** The static bootstrap URI of the demo; `.test` is a domain that never exists (RFC 6761). */
-const DEMO_URI = "coaps://bs.demo.berth.test:5684";
+/** The host of the demo's static bootstrap URI; `.test` is a domain that never exists (RFC 6761). */
+const DEMO_HOST = "bs.demo.berth.test";
 
 /** Makes the folder of a demo: a configuration like any other, keys, tokens and the devices. */
-export function layOutDemo({ folder, devices, instances, dnsPort, controlPort }: DemoPlan): {
+export function layOutDemo({ folder, devices, instances, port, dnsPort, controlPort }: DemoPlan): {
   config: string;
   fleet: string;
   logs: string;
@@ -39,7 +41,7 @@ export function layOutDemo({ folder, devices, instances, dnsPort, controlPort }:
   writeFileSync(
     config,
     `# Written by \`berth demo\`; see docs/configuration.md.
-uri: ${DEMO_URI}
+uri: coaps://${DEMO_HOST}:${port}
 recipe: berth-1
 profiles: { default: ${JSON.stringify(join(EXAMPLES, "profile.yaml"))} }
 dns: { listen: ["127.0.0.1:${dnsPort}"], ttl: 30s, negativeTtl: 30s }

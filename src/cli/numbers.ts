@@ -8,6 +8,13 @@ export function parseLimit(text: string): number {
   return value;
 }
 
+/** A port to listen on. */
+export function parsePort(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 65_535) throw new InvalidArgumentError("It must be a port, 1 to 65535.");
+  return value;
+}
+
 /** A share, 0 to 1. */
 export function parseShare(text: string): number {
   const value = Number(text);

@@ -22,8 +22,9 @@ export class Supervisor {
   /** Starts `berth ...args`. `name` also names its log. */
   start(name: string, args: readonly string[]): void {
     const stderr = this.#logs === undefined ? "inherit" : openSync(join(this.#logs, `${name}.log`), "a");
-    // Its own process group: Ctrl-C reaches this process only, which then stops the others in order.
-    const child = spawn(process.execPath, [...PROGRAM, ...args], { stdio: ["ignore", "ignore", stderr], detached: true });
+    // Its own process group: Ctrl-C reaches this process only, which then stops the others in order. The channel tells
+    // the other when this process is gone without having said so.
+    const child = spawn(process.execPath, [...PROGRAM, ...args], { stdio: ["ignore", "ignore", stderr, "ipc"], detached: true });
     this.#children.set(name, child);
   }
 

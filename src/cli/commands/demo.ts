@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { InstanceView } from "../../control/index.ts";
@@ -10,7 +11,7 @@ import { connect } from "../connect.ts";
 import { layOutDemo } from "../demo-folder.ts";
 import { nameserversOf } from "../device-options.ts";
 import { readFleet } from "../fleet-file.ts";
-import { parseLimit } from "../numbers.ts";
+import { parseLimit, parsePort } from "../numbers.ts";
 import { areUp, isUp, Supervisor } from "../supervisor.ts";
 import { ProgressBar, print, say, table } from "../terminal.ts";
 import { untilTold } from "../until-told.ts";
@@ -19,6 +20,8 @@ import { importFile } from "./import.ts";
 interface DemoOptions {
   readonly devices: number;
   readonly instances: number;
+  readonly firstAddress: string;
+  readonly port: number;
   readonly dnsPort: number;
   readonly controlPort: number;
   readonly folder: string;
@@ -29,9 +32,10 @@ interface DemoOptions {
 
 /** Share of the devices that are done when `--kill-one` strikes. */
 const KILL_AT = 0.3;
-/** Instances answer on the first address from here on. */
-const FIRST_ADDRESS = 11;
-const BOOTSTRAP_PORT = 5684;
+/** How long instances may take to close the last associations, ms. */
+const CLOSING = 1000;
+/** The last byte of an address goes no further. */
+const LAST_HOST = 254;
 
 /** `berth demo`: all of Berth on loopback, with a fleet that bootstraps. */
 export function addDemo(program: Command): void {
@@ -39,26 +43,24 @@ export function addDemo(program: Command): void {
     .command("demo")
     .description("run all of it on this host: balancer, nameserver, 3 instances, and 200 devices that bootstrap over DTLS")
     .option("--devices <n>", "how many devices", parseLimit, 200)
-    .option("--instances <n>", "how many instances, on 127.0.0.11 and up", parseLimit, 3)
+    .option("--instances <n>", "how many instances, each on an address of its own", parseLimit, 3)
     .option("--kill-one", "kill an instance in the middle; all devices still complete")
     .option("--exit", "end when all devices are done, instead of staying up until Ctrl-C")
     .option("--json", "print the summary as one JSON object")
-    .option("--dns-port <port>", "of the nameserver on 127.0.0.1", parseLimit, 8653)
-    .option("--control-port <port>", "of the control API on 127.0.0.1", parseLimit, 8690)
+    .option("--first-address <address>", "loopback address of the first instance, the others follow", "127.0.0.11")
+    .option("--port <port>", "of the instances", parsePort, 5684)
+    .option("--dns-port <port>", "of the nameserver on 127.0.0.1", parsePort, 8653)
+    .option("--control-port <port>", "of the control API on 127.0.0.1", parsePort, 8690)
     .option("--folder <path>", "where it keeps its files; emptied at each start", join(".berth", "demo"))
     .action(async (options: DemoOptions) => {
-      if (options.instances > 200) throw new InvalidInput("--instances: 200 at most, as they are on 127.0.0.11 to 127.0.0.210");
       if (options.killOne && options.instances < 2) throw new InvalidInput("--kill-one: needs 2 instances or more");
       await demo(options);
     });
 }
 
 async function demo(options: DemoOptions): Promise<void> {
-  const instances = Array.from({ length: options.instances }, (_, index) => ({
-    id: `bs-${index + 1}`,
-    address: `127.0.0.${FIRST_ADDRESS + index}`,
-  }));
-  for (const { address } of instances) await checkFree(address, BOOTSTRAP_PORT);
+  const instances = instancesOf(options);
+  for (const { address } of instances) await checkFree(address, options.port);
   await checkFree("127.0.0.1", options.dnsPort);
   const { config, fleet, logs } = layOutDemo({ ...options, instances });
   const supervisor = new Supervisor(logs);
@@ -75,7 +77,7 @@ async function demo(options: DemoOptions): Promise<void> {
     const played = play(options, config, fleet, client, () => supervisor.kill(instances[0]?.id ?? ""));
     if ((await Promise.race([played, told])) === "told") return;
     const { summary, views, results } = await played;
-    const counts = Object.fromEntries(views.map((view) => [view.id, timesAt(view, results).length]));
+    const counts = Object.fromEntries(views.map((view) => [view.id, timesAt(view, results, options.port).length]));
     const seconds = Number((summary.elapsed / 1000).toFixed(2));
     if (options.json)
       print(
@@ -96,6 +98,15 @@ async function demo(options: DemoOptions): Promise<void> {
     client.close();
     await supervisor.stop();
   }
+}
+
+/** @throws InvalidInput if the addresses do not suffice */
+function instancesOf({ firstAddress, instances }: DemoOptions): { readonly id: string; readonly address: string }[] {
+  const [, net, host] = /^(127\.\d+\.\d+\.)(\d+)$/.exec(isIP(firstAddress) === 4 ? firstAddress : "") ?? [];
+  if (net === undefined) throw new InvalidInput(`--first-address: "${firstAddress}" is no address of 127.0.0.0/8`);
+  const room = LAST_HOST + 1 - Number(host);
+  if (instances > room) throw new InvalidInput(`--instances: at most ${room} from ${firstAddress} on`);
+  return Array.from({ length: instances }, (_, index) => ({ id: `bs-${index + 1}`, address: `${net}${Number(host) + index}` }));
 }
 
 /** Lets the fleet bootstrap, and shows how it goes. */
@@ -136,9 +147,11 @@ async function play(
   );
   const summary = await run.done;
   bar.end();
-  await run.closed;
+  // Devices of the killed instance would wait for it to close their association.
+  await Promise.race([run.closed, pause(CLOSING)]);
+  run.stop();
   const views = await settled(client, summary.completed);
-  say(`\n${table(views.map((view) => tableRow(view, results)))}\n`);
+  say(`\n${table(views.map((view) => tableRow(view, timesAt(view, results, options.port))))}\n`);
   say(`${sample} is completed, so its name is gone:\n${await asDigSeesIt(name, options.dnsPort)}\n`);
   return { summary, views, results };
 }
@@ -160,15 +173,14 @@ async function settled(client: ControlClient, completed: number): Promise<readon
 }
 
 /** How long the devices took that completed at an instance, sorted. */
-function timesAt({ addresses }: InstanceView, results: readonly FleetResult[]): number[] {
+function timesAt({ addresses }: InstanceView, results: readonly FleetResult[], port: number): number[] {
   return results
-    .filter(({ ok, server }) => ok && server === `${addresses.ipv4}:${BOOTSTRAP_PORT}`)
+    .filter(({ ok, server }) => ok && server === `${addresses.ipv4}:${port}`)
     .map(({ elapsed }) => elapsed)
     .sort((a, b) => a - b);
 }
 
-function tableRow(view: InstanceView, results: readonly FleetResult[]): Record<string, string | number> {
-  const times = timesAt(view, results);
+function tableRow(view: InstanceView, times: readonly number[]): Record<string, string | number> {
   return {
     instance: view.id,
     address: view.addresses.ipv4 ?? "",

@@ -1,0 +1,25 @@
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+
+/** Where a program is that tests run, or undefined if it is not installed. */
+export function findTool(name: string): string | undefined {
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  return folders.map((folder) => join(folder, name)).find(isExecutable);
+}
+
+/**
+ * For `test(title, { skip: needs("dig", "bind9-dnsutils") }, ...)`: false where the program is installed, else what to do,
+ * which the test runner prints beside the skipped test.
+ */
+export function needs(name: string, aptPackage: string): string | false {
+  return findTool(name) === undefined && `${name} is not installed: apt-get install ${aptPackage}`;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
