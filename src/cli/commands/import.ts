@@ -54,11 +54,8 @@ export async function importFile(
   const size = file === "-" ? 0 : await sizeOf(file);
   const bar = new ProgressBar(`importing ${file}`, size);
   const summary = { rows: 0, inserted: 0, updated: 0, rejected: 0 };
-  let read = 0;
   const source = file === "-" ? process.stdin : createReadStream(file);
-  source.on("data", (chunk: string | Buffer) => {
-    read += chunk.length;
-  });
+  let read = 0;
   let batch: { line: number; device: DeviceRecord }[] = [];
   const reject = (line: number, reason: string): void => {
     summary.rejected++;
@@ -72,13 +69,18 @@ export async function importFile(
     batch = [];
     if (size > 0) bar.show(read, `${summary.rows} rows`);
   };
-  for await (const row of readDevices(source, format)) {
-    summary.rows++;
-    if ("error" in row) reject(row.line, row.error);
-    else batch.push(row);
-    if (batch.length >= BATCH) await flush();
+  try {
+    for await (const row of readDevices(source, format)) {
+      summary.rows++;
+      read = row.end;
+      if ("error" in row) reject(row.line, row.error);
+      else batch.push(row);
+      if (batch.length >= BATCH) await flush();
+    }
+  } finally {
+    // Also when the file turns out to be broken: what stands before that is good.
+    if (batch.length > 0) await flush();
   }
-  if (batch.length > 0) await flush();
   if (size > 0) bar.end();
   return summary;
 }

@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import type { Command } from "commander";
 import { BootstrapInstance, type Listener } from "../../bootstrap/index.ts";
 import { InvalidInput } from "../../lib/errors.ts";
-import { parseTarget } from "../../naming/index.ts";
+import { prepareNaming } from "../../naming/index.ts";
 import { systemClock, systemRandom } from "../../net/index.ts";
 import { type Config, needConfig } from "../config.ts";
 import { type ConnectOptions, connect } from "../connect.ts";
@@ -50,12 +50,11 @@ export function addInstance(program: Command): void {
 }
 
 function listenersOf(config: Config, { listen, nosec }: InstanceCommandOptions): Listener[] {
-  const { scheme, port } = parseTarget(config.uri);
+  const { scheme, port: given } = prepareNaming(config.recipe, config.uri);
   const secure = scheme === "coaps";
   if (!secure && nosec === undefined) {
     throw new InvalidInput(`uri: ${scheme}: is without security; say --nosec if devices shall bootstrap without authentication`);
   }
-  const given = port === undefined ? undefined : Number(port);
   return listen.flatMap((address): Listener[] => {
     if (isIP(address) === 0) throw new InvalidInput(`--listen: "${address}" is no IPv4 or IPv6 address`);
     return [
