@@ -17,8 +17,10 @@ export interface Ended {
 export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** What it reads on standard input. */
+  /** What it reads on standard input; open until the test writes more where absent. */
   readonly input?: string;
+  /** How bytes it writes become text: `latin1` keeps them apart. */
+  readonly encoding?: "utf8" | "latin1";
 }
 
 const alive: Set<ChildProcess> = new Set();
@@ -33,14 +35,14 @@ export class Program {
   stdout = "";
   stderr = "";
 
-  constructor(command: string, args: readonly string[], { env, cwd, input }: ProgramOptions = {}) {
+  constructor(command: string, args: readonly string[], { env, cwd, input, encoding = "utf8" }: ProgramOptions = {}) {
     const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "pipe"] });
     this.#child = child;
     alive.add(child);
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    child.stdout.setEncoding(encoding).on("data", (text: string) => {
       this.stdout += text;
     });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    child.stderr.setEncoding(encoding).on("data", (text: string) => {
       this.stderr += text;
     });
     // One that ends before it has read everything is no fault of the test.

@@ -97,23 +97,30 @@ ${yaml}`,
     this.client = new ControlClient({ url: `http://${address}:${this.controlPort}`, token });
   }
 
-  /** Starts it and imports its devices. What it is goes away with `t`. */
-  static async start(t: { after(task: () => Promise<void>): void }, options: SystemOptions): Promise<System> {
+  /** Starts it and imports its devices. Whoever calls this calls {@link stop} in the end. */
+  static async start(options: SystemOptions): Promise<System> {
     const net = loopbackNet();
     const control = await freePort(`${net}1`);
     const system = new System(options, net, [await freePort(`${net}11`), control, await freePort(`${net}1`)]);
-    t.after(() => system.stop());
-    if (options.serve) system.programs.set("serve", startBerth(["serve", "--config", system.config]));
+    try {
+      await system.#start(options);
+      return system;
+    } catch (error) {
+      await system.stop();
+      throw error;
+    }
+  }
+
+  async #start(options: SystemOptions): Promise<void> {
+    if (options.serve) this.programs.set("serve", startBerth(["serve", "--config", this.config]));
     else {
-      system.startBalancer();
-      for (const id of system.addresses.keys()) system.startInstance(id);
+      this.startBalancer();
+      for (const id of this.addresses.keys()) this.startInstance(id);
     }
-    await system.isUp();
-    if (system.devices.length > 0) {
-      const { code, stderr } = await system.berth("import", system.fleetFile);
-      if (code !== 0) throw new Error(`import: ${stderr}`);
-    }
-    return system;
+    await this.isUp();
+    if (this.devices.length === 0) return;
+    const { code, stderr } = await this.berth("import", this.fleetFile);
+    if (code !== 0) throw new Error(`import: ${stderr}`);
   }
 
   startBalancer(): Program {
