@@ -42,7 +42,7 @@ async function importAll(storage: Storage, count: number): Promise<void> {
   let batch: DeviceRecord[] = [];
   let inserted = 0;
   for await (const row of readDevices(csv(count), "csv")) {
-    if ("device" in row) batch.push(row.device);
+    if ("device" in row) batch.push({ profile: "default", ...row.device });
     if (batch.length < BATCH) continue;
     inserted += (await storage.devices.import(batch, NOW)).inserted;
     batch = [];
@@ -63,7 +63,6 @@ async function saveAll(storage: Storage, count: number): Promise<void> {
         failure: null,
         instance: "bs-1",
         session: "s",
-        step: NOW,
         ...times,
         attempts: 1,
         failures: 0,

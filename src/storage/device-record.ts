@@ -20,11 +20,13 @@ const CONTROL_OR_LONE_SURROGATE = /[\u0000-\u001f\u007f-\u009f\p{Surrogate}]/u;
 /**
  * What is wrong with a device, in words that name the field and never hold a secret; undefined if it can be stored.
  */
-export function deviceProblem(device: DeviceRecord): string | undefined {
+export function deviceProblem(
+  device: Omit<DeviceRecord, "profile"> & Partial<Pick<DeviceRecord, "profile">>,
+): string | undefined {
   return (
     textProblem("endpoint", device.endpoint, MAX_ENDPOINT_BYTES) ??
     textProblem("identity", device.identity, MAX_IDENTITY_BYTES) ??
-    textProblem("profile", device.profile, MAX_NAME_BYTES) ??
+    (device.profile === undefined ? undefined : textProblem("profile", device.profile, MAX_NAME_BYTES)) ??
     (device.group === null ? undefined : textProblem("group", device.group, MAX_NAME_BYTES)) ??
     bytesProblem("psk", device.psk, MAX_PSK_BYTES) ??
     (device.secret === undefined ? undefined : bytesProblem("secret", device.secret, MAX_SECRET_BYTES)) ??

@@ -20,7 +20,7 @@ import type {
 // Many rows travel as one JSON text each way: in PGlite that takes half the time of arrays or rows, and PostgreSQL
 // does not mind.
 
-const STATUS_COLUMNS = `endpoint, identity, profile, device_group as "group", state, failure, instance, session, step,
+const STATUS_COLUMNS = `endpoint, identity, profile, device_group as "group", state, failure, instance, session,
   commenced_at as "commencedAt", completed_at as "completedAt", attempts, failures, updated_at as "updatedAt"`;
 const ALL_COLUMNS = `${STATUS_COLUMNS}, encode(sealed, 'base64') as sealed`;
 /** Rows in one statement: some ten milliseconds in the database, and one or two of this thread for its JSON. */
@@ -172,10 +172,10 @@ async function updateProgress(connection: Queryable, changes: readonly ProgressC
   const [count] = await connection.query<{ saved: number }>(
     `with written as (
        update device set state = change.state, failure = change.failure, instance = change.instance, session = change.session,
-         step = change.step, commenced_at = change."commencedAt", completed_at = change."completedAt",
+         commenced_at = change."commencedAt", completed_at = change."completedAt",
          attempts = change.attempts, failures = change.failures, updated_at = change."updatedAt"
        from json_to_recordset($1::json) as change (endpoint text, state text, failure text, instance text, session text,
-         step bigint, "commencedAt" bigint, "completedAt" bigint, attempts integer, failures integer, "updatedAt" bigint)
+         "commencedAt" bigint, "completedAt" bigint, attempts integer, failures integer, "updatedAt" bigint)
        where device.endpoint = change.endpoint
        returning 1
      ) select count(*) as saved from written`,

@@ -18,7 +18,6 @@ const MIGRATIONS: readonly (readonly string[])[] = [
       failure text,
       instance text,
       session text,
-      step bigint,
       commenced_at bigint,
       completed_at bigint,
       attempts integer not null default 0,
@@ -35,11 +34,9 @@ const MIGRATIONS: readonly (readonly string[])[] = [
       id text collate "C" primary key,
       ipv4 text,
       ipv6 text,
-      port integer not null,
       state text not null,
       registered_at bigint not null,
-      last_seen bigint not null,
-      capacity json not null
+      last_seen bigint not null
     )`,
     `create table setting (
       key text collate "C" primary key,

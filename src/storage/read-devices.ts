@@ -9,16 +9,16 @@ import type { DeviceRecord } from "./types.ts";
 
 export type ImportFormat = "csv" | "ndjson";
 
+/** A device of an import file: its profile is left open where the row names none. */
+export type ImportedDevice = Omit<DeviceRecord, "profile"> & { readonly profile?: string };
+
 /** One row of an import file: a device, or what is wrong with it. Never holds a secret in `error`. */
 export type ImportRow = {
   /** Where the row begins, counted from 1. */
   readonly line: number;
   /** Bytes of the file up to and including this row, for a progress bar. */
   readonly end: number;
-} & ({ readonly device: DeviceRecord } | { readonly error: string });
-
-/** Profile of a device whose row names none. */
-const DEFAULT_PROFILE = "default";
+} & ({ readonly device: ImportedDevice } | { readonly error: string });
 
 /** A device as a file writes it: keys in hex. */
 interface DeviceText {
@@ -135,11 +135,11 @@ function deviceOfFields(columns: readonly string[], fields: readonly string[]): 
   };
 }
 
-function deviceOf(text: DeviceText): { readonly device: DeviceRecord } {
-  const device: DeviceRecord = {
+function deviceOf(text: DeviceText): { readonly device: ImportedDevice } {
+  const device: ImportedDevice = {
     endpoint: text.endpoint,
     identity: text.identity ?? text.endpoint,
-    profile: text.profile ?? DEFAULT_PROFILE,
+    ...(text.profile === undefined ? {} : { profile: text.profile }),
     group: text.group ?? null,
     psk: fromHex(text.psk, "psk"),
     ...(text.secret === undefined ? {} : { secret: fromHex(text.secret, "secret") }),

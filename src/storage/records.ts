@@ -52,19 +52,17 @@ function contextOf(profile: string): string {
 /** The instances the balancer remembers over a restart. */
 export function createInstances(database: Database): Instances {
   return {
-    async put({ id, ipv4, ipv6, port, state, registeredAt, lastSeen, capacity }) {
+    async put({ id, ipv4, ipv6, state, registeredAt, lastSeen }) {
       await database.query(
-        `insert into instance (id, ipv4, ipv6, port, state, registered_at, last_seen, capacity)
-         values ($1, $2, $3, $4, $5, $6, $7, $8::json)
-         on conflict (id) do update set ipv4 = excluded.ipv4, ipv6 = excluded.ipv6, port = excluded.port, state = excluded.state,
-           registered_at = excluded.registered_at, last_seen = excluded.last_seen, capacity = excluded.capacity`,
-        [id, ipv4, ipv6, port, state, registeredAt, lastSeen, JSON.stringify(capacity)],
+        `insert into instance (id, ipv4, ipv6, state, registered_at, last_seen) values ($1, $2, $3, $4, $5, $6)
+         on conflict (id) do update set ipv4 = excluded.ipv4, ipv6 = excluded.ipv6, state = excluded.state,
+           registered_at = excluded.registered_at, last_seen = excluded.last_seen`,
+        [id, ipv4, ipv6, state, registeredAt, lastSeen],
       );
     },
     all: () =>
       database.query<StoredInstance>(
-        `select id, ipv4, ipv6, port, state, registered_at as "registeredAt", last_seen as "lastSeen", capacity
-         from instance order by id`,
+        `select id, ipv4, ipv6, state, registered_at as "registeredAt", last_seen as "lastSeen" from instance order by id`,
       ),
     remove: (id) =>
       database.transaction(async (connection) => {

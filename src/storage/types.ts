@@ -33,8 +33,6 @@ interface DeviceProgress {
   readonly instance: string | null;
   /** Id of the bootstrap session in progress, or of the last one. */
   readonly session: string | null;
-  /** What stood in the name parameters it commenced with: rounded instant or counter. A safe integer. */
-  readonly step: number | null;
   readonly commencedAt: Instant | null;
   readonly completedAt: Instant | null;
   /** Sessions commenced so far. */
@@ -137,13 +135,10 @@ export interface StoredInstance {
   readonly id: string;
   readonly ipv4: string | null;
   readonly ipv6: string | null;
-  readonly port: number;
-  /** The balancer's word for it, e.g. `serving` or `draining`. */
+  /** The balancer's word for it, such as `up` or `lost`. */
   readonly state: string;
   readonly registeredAt: Instant;
   readonly lastSeen: Instant;
-  /** Any JSON value: what it said of its capacity. */
-  readonly capacity: unknown;
 }
 
 export interface Instances {

@@ -18,13 +18,13 @@ async function outline(text: string | Uint8Array, format: ImportFormat = "csv"):
 }
 
 describe("CSV", () => {
-  test("columns are found by name; identity, profile and group have defaults; others are attributes", async () => {
+  test("columns are found by name; identity and group have defaults; others are attributes", async () => {
     const text = `Endpoint,site,PSK,identity,secret,profile,group\nurn:1,Köln,${PSK},,,,\nurn:2,,${PSK},id-2,${PSK}${PSK},meter,north\n`;
     const psk = Buffer.from(PSK, "hex");
     assert.deepEqual(
       (await read(text)).map((row) => ("device" in row ? { ...row.device, psk: Buffer.from(row.device.psk) } : row)),
       [
-        { endpoint: "urn:1", identity: "urn:1", profile: "default", group: null, psk, attributes: { site: "Köln" } },
+        { endpoint: "urn:1", identity: "urn:1", group: null, psk, attributes: { site: "Köln" } },
         {
           endpoint: "urn:2",
           identity: "id-2",

@@ -30,7 +30,6 @@ export function progress(number: number, fields: Partial<ProgressChange> = {}): 
     failure: null,
     instance: "bs-1",
     session: "s-1",
-    step: 1_767_225_600,
     commencedAt: NOW,
     completedAt: null,
     attempts: 1,

@@ -5,7 +5,7 @@ import type { DeviceInput } from "../../control/index.ts";
 import { toHex } from "../../lib/bytes.ts";
 import { InvalidInput } from "../../lib/errors.ts";
 import type { ControlClient } from "../../net/index.ts";
-import { type DeviceRecord, type ImportFormat, readDevices } from "../../storage/index.ts";
+import { type ImportedDevice, type ImportFormat, readDevices } from "../../storage/index.ts";
 import { type ConnectOptions, connect } from "../connect.ts";
 import { connectOptions } from "../options.ts";
 import { ProgressBar, print, say } from "../terminal.ts";
@@ -56,7 +56,7 @@ export async function importFile(
   const summary = { rows: 0, inserted: 0, updated: 0, rejected: 0 };
   const source = file === "-" ? process.stdin : createReadStream(file);
   let read = 0;
-  let batch: { line: number; device: DeviceRecord }[] = [];
+  let batch: { line: number; device: ImportedDevice }[] = [];
   const reject = (line: number, reason: string): void => {
     summary.rejected++;
     say(`${file}:${line}: ${reason}`);
@@ -85,13 +85,13 @@ export async function importFile(
   return summary;
 }
 
-function inputOf({ endpoint, identity, psk, secret, profile, group, attributes }: DeviceRecord): DeviceInput {
+function inputOf({ endpoint, identity, psk, secret, profile, group, attributes }: ImportedDevice): DeviceInput {
   return {
     endpoint,
     identity,
     psk: toHex(psk),
     ...(secret === undefined ? {} : { secret: toHex(secret) }),
-    profile,
+    ...(profile === undefined ? {} : { profile }),
     ...(group === null ? {} : { group }),
     attributes,
   };
