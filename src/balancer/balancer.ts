@@ -1,21 +1,27 @@
 import type { AssignmentEvent, DeviceBatchReply, DeviceInput, RotationReply } from "../control/index.ts";
 import type { ZoneTable } from "../dns/index.ts";
 import type { Clock, Instant, Milliseconds } from "../lib/clock.ts";
-import { BerthError, errorText } from "../lib/errors.ts";
+import { errorText, InvalidInput } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
-import { collisionWarning, nameKey, prepareNaming, type Recipe, usesCounter } from "../naming/index.ts";
+import { SteadyClock } from "../lib/steady-clock.ts";
+import { collisionWarning, prepareNaming, type Recipe, usesCounter } from "../naming/index.ts";
 import type { AssignmentWriter, Machine } from "../net/index.ts";
-import type { DeviceRow, PageOptions, Storage } from "../storage/index.ts";
+import type { DeviceRow, NotificationMark, PageOptions, Storage } from "../storage/index.ts";
+import { Chores } from "./chores.ts";
+import { Departures } from "./departures.ts";
 import { type Device, NOWHERE, nextProgress, type Progress } from "./device.ts";
-import { checkTiming, Epochs, type Timing } from "./epochs.ts";
+import { Epochs } from "./epochs.ts";
 import { Feed } from "./feed.ts";
 import { Fleet } from "./fleet.ts";
-import { factsOf, importDevices } from "./import.ts";
+import { factsOf, type ImportOptions, importDevices } from "./import.ts";
 import { Inbox } from "./inbox.ts";
 import { Instances } from "./instances.ts";
 import { Membership } from "./membership.ts";
+import { Profiles } from "./profiles.ts";
 import { Publisher } from "./publisher.ts";
 import { Registrar } from "./registrar.ts";
+import { Spreader } from "./spreader.ts";
+import { checkTiming, type Timing } from "./timing.ts";
 import { Turns } from "./turns.ts";
 
 /** Options of {@link Balancer.start}. */
@@ -35,6 +41,7 @@ export interface BalancerOptions {
   /** Checks a bootstrap profile and returns its warnings; throws InvalidInput. */
   readonly checkProfile: (profile: unknown, what: string) => readonly string[];
   readonly clock: Clock;
+  /** Lets others run between two slices of long work. */
   readonly breathe: () => Promise<void>;
   readonly log: Logger;
 }
@@ -51,7 +58,7 @@ const STALE: Milliseconds = 60_000;
  * instances, publishes them ahead of each epoch, and follows what instances tell.
  */
 export class Balancer implements Machine {
-  readonly fleet: Fleet = new Fleet();
+  readonly fleet: Fleet;
   readonly instances: Instances = new Instances();
   readonly publisher: Publisher;
   readonly epochs: Epochs;
@@ -59,63 +66,71 @@ export class Balancer implements Machine {
   readonly membership: Membership;
   readonly inbox: Inbox;
   readonly #options: BalancerOptions;
+  /** Measures spans: it never goes back. */
+  readonly #time: Clock;
   readonly #feed: Feed = new Feed();
   readonly #turns: Turns = new Turns();
-  readonly #profiles: Map<string, unknown> = new Map();
-  readonly #startedAt: Instant;
-  #nextTick: Instant = 0;
-  #nextPing: Instant = 0;
-  #nextRotation: Instant | undefined;
-  #warned: string | undefined;
-  readonly #underway: Set<string> = new Set();
+  readonly #profiles: Profiles;
+  readonly #import: ImportOptions;
+  readonly #spreader: Spreader;
+  readonly #departures: Departures;
+  readonly #chores: Chores;
+  #nextTick: Instant;
+  #nextPing: Instant;
+  #nextRotation: Instant = Number.POSITIVE_INFINITY;
+  #warnedAt = 0;
 
-  private constructor(options: BalancerOptions, counter: number, marks: ConstructorParameters<typeof Inbox>[1]) {
-    const { table, storage, clock, breathe, log, timing, recipe } = options;
-    const { fleet, instances } = this;
-    this.#options = options;
-    this.#startedAt = clock.now();
+  private constructor(options: BalancerOptions, counter: number, marks: readonly NotificationMark[]) {
+    const { table, clock, timing, recipe, uri, log } = options;
+    const time = new SteadyClock(clock);
+    const instances = this.instances;
+    const turns = this.#turns;
+    const feed = this.#feed;
+    const namer = prepareNaming(recipe, uri);
     const usable = (index: number): boolean => instances.at(index)?.state === "up";
-    const publisher = new Publisher({ table, namer: prepareNaming(recipe, options.uri), usable, breathe });
-    const linger = timing.ttl + STALE;
-    const registrar = new Registrar({ fleet, instances, publisher, feed: this.#feed, storage, clock, linger, breathe });
-    const elsewhere = (device: Device, to: number): void => registrar.move({ device, to });
+    const fleet = new Fleet(time);
+    const publisher = new Publisher({ ...options, namer, usable });
+    const departures = new Departures(time, timing.ttl + STALE);
+    const registrar = new Registrar({ ...options, fleet, instances, publisher, departures, feed });
+    const spreader = new Spreader({ ...options, fleet, instances, registrar });
+    const epochs = new Epochs({ ...options, margins: timing, fleet, publisher }, counter);
+    const profiles = new Profiles(options);
+    this.#options = options;
+    this.#time = time;
+    this.#departures = departures;
+    this.#spreader = spreader;
+    this.#chores = new Chores(time, log);
+    this.#nextTick = time.now();
+    this.#nextPing = time.now() + PING_EVERY;
+    if (timing.rotateEvery !== undefined) this.#nextRotation = time.now() + timing.rotateEvery;
+    this.fleet = fleet;
     this.publisher = publisher;
     this.registrar = registrar;
-    this.epochs = new Epochs({ recipe, margins: timing, fleet, publisher, clock, log, elsewhere }, counter);
-    this.membership = new Membership({ fleet, instances, registrar, table, storage, clock, log });
-    this.inbox = new Inbox({ fleet, registrar, turns: this.#turns, clock, log }, marks);
+    this.epochs = epochs;
+    this.#profiles = profiles;
+    this.#import = { ...options, fleet, instances, publisher, epochs, registrar, spreader, feed, profiles };
+    this.membership = new Membership({ ...options, fleet, instances, registrar, spreader, feed, table, time });
+    this.inbox = new Inbox({ fleet, registrar, turns, clock, log }, marks);
+    checkZone(namer.parentDomain, table.zone);
+    if (!namer.varies.host) log.warn({ uri }, "the recipe gives all devices one host name: one instance will serve them all");
   }
 
   /**
-   * Loads what is stored, and publishes the names that should be live.
-   * @throws InvalidInput for a timing that breaks B6 or B10; StorageError
+   * Loads what is stored, and publishes the names that should be live, where they pointed before.
+   * @throws InvalidInput for a timing that breaks B6 or B10, or names outside the zone; StorageError
    */
   static async start(options: BalancerOptions): Promise<Balancer> {
-    const { storage, clock, table, timing, recipe, log } = options;
+    const { storage, timing, recipe, log } = options;
     checkTiming(recipe, timing);
     const counter = Number((await storage.settings.get(COUNTER)) ?? 0);
     const balancer = new Balancer(options, counter, await storage.devices.marks());
-    for (const { id, ipv4, ipv6, state } of await storage.instances.all()) {
-      const instance = balancer.instances.meet(id);
-      instance.addresses = { ...(ipv4 === null ? {} : { ipv4 }), ...(ipv6 === null ? {} : { ipv6 }) };
-      if (state === "up") instance.state = "up";
-      // It could not say anything while there was no balancer: its silence counts from now.
-      instance.lastSeen = clock.now();
-      table.setInstance(instance.index, instance.addresses as { ipv4?: string; ipv6?: string });
-    }
-    for (const { name, body } of await storage.profiles.all()) balancer.#profiles.set(name, body);
+    await balancer.membership.load();
+    await balancer.#profiles.load();
     for await (const rows of storage.devices.all(2000)) for (const row of rows) balancer.#load(row);
-    await balancer.registrar.rebalance();
-    await balancer.epochs.follow(({ progress }) => progress.state !== "completed");
-    await balancer.registrar.save();
-    const {
-      timing: { rotateEvery },
-    } = options;
-    if (rotateEvery !== undefined) balancer.#nextRotation = clock.now() + rotateEvery;
-    log.info(
-      { devices: balancer.fleet.counts, instances: balancer.instances.serving().length, epochs: timing },
-      "balancer is ready",
-    );
+    await balancer.inTurn(() => balancer.#spreader.rehome());
+    await balancer.#followEpochs(({ progress }) => progress.state !== "completed");
+    const { fleet, instances } = balancer;
+    log.info({ devices: fleet.counts, instances: instances.serving().length, timing }, "balancer is ready");
     balancer.#warnOfCollisions();
     return balancer;
   }
@@ -130,24 +145,30 @@ export class Balancer implements Machine {
   }
 
   nextDeadline(): Instant {
-    return this.#nextTick;
+    // By the time of day, as the caller measures, though that may be set back.
+    return this.#options.clock.now() + this.#nextTick - this.#time.now();
   }
 
-  tick(now: Instant): void {
+  tick(): void {
+    const now = this.#time.now();
+    const chores = this.#chores;
     this.#nextTick = now + TICK_EVERY;
-    this.registrar.revokeDue();
     if (now >= this.#nextPing) {
       this.#nextPing = now + PING_EVERY;
       this.#feed.tellAll({ type: "ping" });
     }
     if (this.instances.silent(now, this.#options.lostAfter).length > 0) {
-      this.#later("removing lost instances", () => this.inTurn(() => this.membership.removeSilent(this.#options.lostAfter)));
+      chores.start("removing lost instances", () => this.inTurn(() => this.membership.removeSilent(this.#options.lostAfter)));
     }
-    if (this.#overdue(now).length > 0) this.#later("ending overdue sessions", () => this.inTurn(() => this.#endOverdue()));
-    if (this.epochs.due) this.#later("following the epochs", () => this.#regenerate());
-    if (this.#nextRotation !== undefined && now >= this.#nextRotation) {
+    if (!this.#overdue().next().done) chores.start("ending overdue sessions", () => this.inTurn(() => this.#endOverdue()));
+    if (this.#departures.due) chores.start("taking devices back", () => this.registrar.revokeDue());
+    if (this.registrar.unsaved > 0) chores.start("storing allocations", () => this.#saveAll());
+    const { up, down } = this.epochs.due;
+    if (up.length > 0) chores.start("regenerating names", () => this.#regenerate());
+    else if (down.length > 0) chores.start("regenerating names", () => this.#followEpochs());
+    if (now >= this.#nextRotation) {
       this.#nextRotation = now + (this.#options.timing.rotateEvery ?? 0);
-      this.#later("rotating", async () => void (await this.rotate("timer")));
+      chores.start("rotating", () => this.rotate("timer"));
     }
   }
 
@@ -158,11 +179,7 @@ export class Balancer implements Machine {
 
   /** Adds or updates devices (B1). */
   async import(devices: readonly DeviceInput[]): Promise<DeviceBatchReply> {
-    const { storage, clock, recipe } = this.#options;
-    const { fleet, instances, publisher, registrar } = this;
-    const checkSecret = (secret: Uint8Array): void => void nameKey(recipe, secret);
-    const parts = { fleet, instances, publisher, registrar, feed: this.#feed, storage, clock, checkSecret };
-    const reply = await this.inTurn(() => importDevices(parts, devices));
+    const reply = await this.inTurn(() => importDevices(this.#import, devices));
     this.#warnOfCollisions();
     return reply;
   }
@@ -173,118 +190,137 @@ export class Balancer implements Machine {
       const device = this.fleet.byEndpoint(endpoint);
       if (device === undefined) return false;
       await this.#options.storage.devices.remove([endpoint]);
-      this.publisher.drop(device);
-      this.fleet.remove(device);
-      this.publisher.forget(device.row);
-      this.#feed.tellAll({ type: "revoke", endpoints: [endpoint] });
+      this.registrar.forget(device);
       return true;
     });
   }
 
   /** Sets a bootstrap profile for devices that bootstrap from now on. Returns warnings. @throws InvalidInput */
   async putProfile(name: string, body: unknown): Promise<readonly string[]> {
-    const warnings = this.#options.checkProfile(body, `profile ${name}`);
-    await this.#options.storage.profiles.put(name, body, this.#options.clock.now());
-    this.#profiles.set(name, body);
-    this.#feed.tellAll({ type: "profile", name, profile: body });
-    return warnings;
+    return this.inTurn(async () => {
+      const warnings = await this.#profiles.put(name, body);
+      this.#feed.tellAll({ type: "profile", name, profile: body });
+      return warnings;
+    });
   }
 
-  /** Regenerates names and spreads them afresh (B6, B7). */
+  /** Regenerates names and spreads devices afresh (B6, B7). Where names are made of a counter, it counts on by one. */
   async rotate(reason: string): Promise<RotationReply> {
     const { recipe, storage, log } = this.#options;
     const counts = usesCounter(recipe);
     if (counts) {
-      await this.inTurn(() => storage.settings.put(COUNTER, this.epochs.counter + 1));
-      this.epochs.counter++;
-      this.#feed.tellAll(this.#fleetEvent());
+      await this.inTurn(async () => {
+        await storage.settings.put(COUNTER, this.epochs.counter + 1);
+        this.epochs.counter++;
+      });
     }
     const moved = await this.#regenerate();
+    // Instances go on taking the counter that is withdrawn until it is.
+    if (counts) this.#feed.tellAll(this.#fleetEvent());
     const reply = { pending: this.fleet.counts.pending, moved, counter: counts ? this.epochs.counter : null };
     log.info({ reason, ...reply, collisions: this.publisher.collisions }, "names are regenerated");
     this.#warnOfCollisions();
     return reply;
   }
 
-  /** A page of devices, in order of endpoint. */
-  async page(options: PageOptions): Promise<Device[]> {
+  /** A page of devices in order of endpoint, and the `after` of the next one if there may be more. */
+  async page(options: PageOptions): Promise<{ readonly devices: readonly Device[]; readonly next: string | null }> {
     const page = await this.#options.storage.devices.page(options);
-    return page.flatMap(({ endpoint }) => this.fleet.byEndpoint(endpoint) ?? []);
+    const next = page.length < options.limit ? null : (page.at(-1)?.endpoint ?? null);
+    return { devices: page.flatMap(({ endpoint }) => this.fleet.byEndpoint(endpoint) ?? []), next };
   }
 
   /** Opens an instance's stream of assignments. */
   async stream(id: string, write: AssignmentWriter, signal: AbortSignal): Promise<void> {
+    const { breathe, log } = this.#options;
     const instance = this.instances.get(id);
-    const profiles = [...this.#profiles].map(([name, profile]): AssignmentEvent => ({ type: "profile", name, profile }));
-    const index = instance?.index ?? NOWHERE;
-    await this.#feed.open(id, write, signal, [this.#fleetEvent(), ...profiles], this.#devicesOf(index), this.#options.breathe);
+    const isTheirs = (device: Device): boolean => instance !== undefined && this.registrar.isOf(device, instance.index);
+    const preface = [this.#fleetEvent(), ...this.#profiles.events()];
+    try {
+      await this.#feed.open({ id, write, signal, preface, devices: this.fleet.rows, isTheirs, breathe });
+    } catch (error) {
+      log.error({ instance: id, error: errorText(error) }, "a stream of assignments broke");
+    }
   }
 
-  /** Waits until nothing is being changed any more. */
+  /** Waits until nothing that was begun is under way any more, and stores what is not stored yet. */
   async idle(): Promise<void> {
+    await this.#chores.idle();
+    this.#chores.start("storing allocations", () => this.#saveAll());
+    await this.#chores.idle();
     await this.#turns.idle();
-  }
-
-  *#devicesOf(index: number): Generator<Device> {
-    for (const device of this.fleet.open()) if (this.registrar.mayServe(index, device)) yield device;
   }
 
   #load(row: DeviceRow): void {
     const { state, session, commencedAt, completedAt, attempts, failures } = row;
-    const home = row.instance === null ? NOWHERE : this.instances.meet(row.instance).index;
+    const instance = row.instance === null ? undefined : this.instances.meet(row.instance);
+    const home = instance?.index ?? NOWHERE;
     const failure = row.failure as Progress["failure"];
-    const device = this.fleet.add(factsOf(row), { state, home, session, commencedAt, completedAt, attempts, failures, failure });
+    const progress: Progress = { state, home, session, commencedAt, completedAt, attempts, failures, failure };
+    const device = this.fleet.add(factsOf(row), progress);
     try {
-      this.publisher.learn(device.row, row.secret ?? row.psk);
+      this.publisher.learn(device.row, this.publisher.keyFor(row.endpoint, row.secret ?? row.psk, this.epochs.wanted[0] ?? {}));
     } catch (error) {
-      throw new BerthError("weak-secret", `device ${row.endpoint}: ${errorText(error)}`, { cause: error });
+      this.#options.log.error({ endpoint: row.endpoint, error: errorText(error) }, "a device cannot be named by this recipe");
     }
+    // Its instance was lost just before the balancer ended.
+    if (instance?.state !== "up") this.registrar.change(device, nextProgress(progress, { kind: "instance-lost" }));
   }
 
-  #fleetEvent(): AssignmentEvent {
+  #fleetEvent(): Extract<AssignmentEvent, { type: "fleet" }> {
     const { uri, recipe, timing } = this.#options;
     return { type: "fleet", uri, recipe, skew: timing.skew, counter: this.epochs.counter };
   }
 
-  /** Spreads the devices afresh and brings DNS to the steps that should be live. Deriving runs beside other work. */
+  /** Spreads the devices afresh, and brings DNS to the steps that should be live. Returns how many devices moved. */
   async #regenerate(): Promise<number> {
-    const moved = await this.inTurn(() => this.registrar.rebalance());
-    while (this.epochs.due) await this.epochs.follow(({ progress }) => progress.state === "pending");
-    await this.inTurn(() => this.registrar.save());
+    const moved = await this.inTurn(() => this.#spreader.level());
+    await this.#followEpochs();
     return moved;
   }
 
-  #overdue(now: Instant): Device[] {
-    const { sessionDeadline } = this.#options;
-    const since = (at: Instant | null): Instant => Math.max(at ?? 0, this.#startedAt);
-    return [...this.fleet.commenced].filter(({ progress }) => now - since(progress.commencedAt) > sessionDeadline);
+  async #followEpochs(entitled = ({ progress }: Device): boolean => progress.state === "pending"): Promise<void> {
+    for (let due = this.epochs.due; due.up.length + due.down.length > 0; due = this.epochs.due) {
+      const strays = await this.epochs.follow(entitled);
+      await this.inTurn(() => this.#spreader.join(strays));
+    }
+  }
+
+  async #saveAll(): Promise<void> {
+    while (this.registrar.unsaved > 0) await this.inTurn(() => this.registrar.save());
+  }
+
+  *#overdue(): Generator<Device> {
+    const limit = this.#time.now() - this.#options.sessionDeadline;
+    for (const [device, since] of this.fleet.commenced) {
+      if (since >= limit) return;
+      yield device;
+    }
   }
 
   async #endOverdue(): Promise<void> {
-    const changes = new Map<Device, Progress>();
-    for (const device of this.#overdue(this.#options.clock.now())) {
-      changes.set(device, nextProgress(device.progress, { kind: "deadline" }));
+    let devices = 0;
+    for (const device of this.#overdue()) {
+      devices++;
+      this.registrar.change(device, nextProgress(device.progress, { kind: "deadline" }));
     }
-    if (changes.size === 0) return;
-    await this.registrar.commit(changes);
-    this.#options.log.warn({ devices: changes.size }, "sessions took too long; their devices are pending again");
+    this.#options.log.warn({ devices }, "sessions took too long; their devices are pending again");
   }
 
-  /** Starts a task unless it is under way. What fails is logged, and tried again by the next tick that finds it due. */
-  #later(what: string, task: () => Promise<unknown>): void {
-    if (this.#underway.has(what)) return;
-    this.#underway.add(what);
-    task()
-      .catch((error: unknown) => this.#options.log.error({ error: errorText(error) }, `${what} failed`))
-      .finally(() => this.#underway.delete(what));
-  }
-
+  /** Each time the fleet has grown twofold since the last warning. */
   #warnOfCollisions(): void {
     const { recipe, log } = this.#options;
     const names = this.fleet.counts.pending;
+    if (names < 2 * this.#warnedAt) return;
     const warning = collisionWarning(recipe, names);
-    const magnitude = warning && String(Math.floor(Math.log2(names)));
-    if (warning !== undefined && magnitude !== this.#warned) log.warn({ collisions: this.publisher.collisions }, warning);
-    this.#warned = magnitude;
+    if (warning === undefined) return;
+    this.#warnedAt = names;
+    log.warn({ collisions: this.publisher.collisions }, warning);
   }
+}
+
+/** Names outside the zone could not be published. */
+function checkZone(domain: string, zone: string): void {
+  if (domain === "" || domain === zone || domain.endsWith(`.${zone}`)) return;
+  throw new InvalidInput(`zone: the names that devices make end in ${domain}, which is not in the zone ${zone}`);
 }

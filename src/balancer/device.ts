@@ -7,7 +7,7 @@ export const NOWHERE = -1;
 /** What changes while a device bootstraps. Replaced as a whole, so that a change is seen all or not at all. */
 export interface Progress {
   readonly state: DeviceState;
-  /** Index of the instance its names point at, or {@link NOWHERE}. */
+  /** Index of the instance its names point at, or {@link NOWHERE}; in progress or completed, the one that has or had its session. */
   readonly home: number;
   /** The session in progress, or the last one. */
   readonly session: string | null;
@@ -38,18 +38,15 @@ export interface Device {
   secret: string | undefined;
   profile: string;
   attributes: Readonly<Record<string, string>>;
-  /** Its number: the place of its name key, and of its bit where sets of devices are kept as bits. */
+  /** Its number: the place of its name key, and of its mark where sets of devices are kept as marks. */
   readonly row: number;
   progress: Progress;
-  /** Where its names pointed before it was moved, and when: resolvers may still say so for a TTL. */
-  movedFrom: number;
-  movedAt: Instant;
 }
 
 /** What can happen to a device, in the words of FIG. 4. `at` is the balancer's time. */
 export type DeviceEvent =
   | { readonly kind: "commenced"; readonly session: string; readonly instance: number; readonly at: Instant }
-  | { readonly kind: "completed"; readonly session: string; readonly at: Instant }
+  | { readonly kind: "completed"; readonly session: string; readonly instance: number; readonly at: Instant }
   | { readonly kind: "failed"; readonly session: string; readonly cause: FailureCause }
   /** The session took longer than the deadline (B13). */
   | { readonly kind: "deadline" }
@@ -57,12 +54,13 @@ export type DeviceEvent =
   | { readonly kind: "instance-lost" };
 
 /**
- * The state machine of a device: pending -> commenced -> completed, or back to pending (spec B5, B7, B13). News of a
- * session that is no longer the device's current one changes nothing, except that a completion is believed while the
- * device is pending: it has its configuration, whatever we gave up waiting for.
+ * The state machine of a device: pending -> commenced -> completed, or back to pending (spec B5, B7, B13). News of
+ * different instances may come in another order than things happened. So a completion is believed whatever session it
+ * is of, as the device has its configuration, and is final (B14); a failure counts only for the session in progress.
  * @returns the same object when nothing changes
  */
 export function nextProgress(progress: Progress, event: DeviceEvent): Progress {
+  if (progress.state === "completed") return progress;
   switch (event.kind) {
     case "commenced":
       if (progress.session === event.session) return progress;
@@ -72,24 +70,27 @@ export function nextProgress(progress: Progress, event: DeviceEvent): Progress {
         home: event.instance,
         session: event.session,
         commencedAt: event.at,
-        completedAt: null,
         attempts: progress.attempts + 1,
       };
     case "completed":
-      if (progress.state === "completed") return progress;
-      if (progress.state === "commenced" && progress.session !== event.session) return progress;
-      return { ...progress, state: "completed", session: event.session, completedAt: event.at, failure: null };
+      return {
+        ...progress,
+        state: "completed",
+        home: event.instance,
+        session: event.session,
+        completedAt: event.at,
+        failure: null,
+      };
     case "failed":
-      return progress.state === "commenced" && progress.session === event.session
-        ? backToPending(progress, event.cause)
-        : progress;
+      return progress.session === event.session ? backToPending(progress, event.cause) : progress;
     case "deadline":
-      return progress.state === "commenced" ? backToPending(progress, "deadline") : progress;
+      return backToPending(progress, "deadline");
     case "instance-lost":
-      return progress.state === "commenced" ? backToPending(progress, "connection-lost") : progress;
+      return backToPending(progress, "connection-lost");
   }
 }
 
 function backToPending(progress: Progress, failure: FailureCause): Progress {
+  if (progress.state !== "commenced") return progress;
   return { ...progress, state: "pending", commencedAt: null, failures: progress.failures + 1, failure };
 }

@@ -1,32 +1,42 @@
 import type { DeviceState } from "../control/index.ts";
+import type { Clock, Instant } from "../lib/clock.ts";
 import { InternalError } from "../lib/errors.ts";
 import { type Device, NEW_PROGRESS, NOWHERE, type Progress } from "./device.ts";
 
 /** What is known of a device before it has done anything. */
 export type DeviceFacts = Pick<Device, "endpoint" | "identity" | "psk" | "secret" | "profile" | "attributes">;
 
+type Counts = Record<DeviceState, number>;
+
 /** All devices in memory, with the counts that decisions need, kept as they change. */
 export class Fleet {
+  readonly #time: Clock;
   readonly #rows: (Device | undefined)[] = [];
   readonly #free: number[] = [];
   readonly #byEndpoint: Map<string, Device> = new Map();
+  /** Only those whose identity is not their endpoint, which are few. */
   readonly #byIdentity: Map<string, Device> = new Map();
-  readonly #counts: Record<DeviceState, number> = { pending: 0, commenced: 0, completed: 0 };
+  readonly #counts: Counts = { pending: 0, commenced: 0, completed: 0 };
   /** Per instance index. */
-  readonly #countsOf: Record<DeviceState, number>[] = [];
-  readonly #commenced: Set<Device> = new Set();
+  readonly #countsOf: Counts[] = [];
+  readonly #commenced: Map<Device, Instant> = new Map();
 
-  /** Devices by row; a removed one leaves a hole. */
+  /** @param time never goes back */
+  constructor(time: Clock) {
+    this.#time = time;
+  }
+
+  /** Devices by row; a removed one leaves a hole, which another may fill. */
   get rows(): readonly (Device | undefined)[] {
     return this.#rows;
   }
 
-  /** Devices whose session is in progress. */
-  get commenced(): ReadonlySet<Device> {
+  /** Devices in progress, each with the time at which it was learned that its session began; the oldest first. */
+  get commenced(): ReadonlyMap<Device, Instant> {
     return this.#commenced;
   }
 
-  get counts(): Readonly<Record<DeviceState, number>> {
+  get counts(): Readonly<Counts> {
     return this.#counts;
   }
 
@@ -35,60 +45,65 @@ export class Fleet {
   }
 
   byIdentity(identity: string): Device | undefined {
-    return this.#byIdentity.get(identity);
+    const device = this.#byIdentity.get(identity) ?? this.#byEndpoint.get(identity);
+    return device?.identity === identity ? device : undefined;
   }
 
   /** Devices of an instance by state. */
-  countsOf(instance: number): Readonly<Record<DeviceState, number>> {
+  countsOf(instance: number): Readonly<Counts> {
     return this.#countsOf[instance] ?? { pending: 0, commenced: 0, completed: 0 };
   }
 
-  /** All devices that are not completed. */
-  *open(): Generator<Device> {
-    for (const device of this.#rows) if (device !== undefined && device.progress.state !== "completed") yield device;
+  /** Whether a device that was found a while ago is still there. */
+  has(device: Device): boolean {
+    return this.#rows[device.row] === device;
   }
 
   /** Takes a new device in. @throws InternalError if its endpoint is there already */
   add(facts: DeviceFacts, progress: Progress = NEW_PROGRESS): Device {
     if (this.#byEndpoint.has(facts.endpoint)) throw new InternalError(`${facts.endpoint} is in the fleet already`);
     const row = this.#free.pop() ?? this.#rows.length;
-    const device: Device = { ...facts, row, progress, movedFrom: NOWHERE, movedAt: 0 };
+    const device: Device = { ...facts, row, progress };
     this.#rows[row] = device;
     this.#byEndpoint.set(device.endpoint, device);
-    this.#byIdentity.set(device.identity, device);
-    this.#count(device, 1);
+    if (device.identity !== device.endpoint) this.#byIdentity.set(device.identity, device);
+    if (progress.state === "commenced") this.#commenced.set(device, this.#time.now());
+    this.#count(progress, 1);
     return device;
   }
 
   /** Gives a known device new credentials, profile and attributes. */
-  update(device: Device, facts: DeviceFacts): void {
-    if (this.#byIdentity.get(device.identity) === device) this.#byIdentity.delete(device.identity);
-    device.identity = facts.identity;
-    device.psk = facts.psk;
-    device.secret = facts.secret;
-    device.profile = facts.profile;
-    device.attributes = facts.attributes;
-    this.#byIdentity.set(device.identity, device);
+  update(device: Device, { identity, psk, secret, profile, attributes }: DeviceFacts): void {
+    this.#forgetIdentity(device);
+    Object.assign(device, { identity, psk, secret, profile, attributes });
+    if (identity !== device.endpoint) this.#byIdentity.set(identity, device);
   }
 
   remove(device: Device): void {
-    this.#count(device, -1);
+    this.#count(device.progress, -1);
+    this.#commenced.delete(device);
     this.#rows[device.row] = undefined;
     this.#free.push(device.row);
     this.#byEndpoint.delete(device.endpoint);
-    if (this.#byIdentity.get(device.identity) === device) this.#byIdentity.delete(device.identity);
+    this.#forgetIdentity(device);
   }
 
   setProgress(device: Device, progress: Progress): void {
-    this.#count(device, -1);
+    const before = device.progress;
+    this.#count(before, -1);
     device.progress = progress;
-    this.#count(device, 1);
+    this.#count(progress, 1);
+    if (progress.state === "commenced" && before.state === "commenced" && progress.session === before.session) return;
+    this.#commenced.delete(device);
+    if (progress.state === "commenced") this.#commenced.set(device, this.#time.now());
   }
 
-  #count(device: Device, by: 1 | -1): void {
-    const { state, home } = device.progress;
+  #forgetIdentity(device: Device): void {
+    if (this.#byIdentity.get(device.identity) === device) this.#byIdentity.delete(device.identity);
+  }
+
+  #count({ state, home }: Progress, by: 1 | -1): void {
     this.#counts[state] += by;
-    if (state === "commenced") by === 1 ? this.#commenced.add(device) : this.#commenced.delete(device);
     if (home === NOWHERE) return;
     while (this.#countsOf.length <= home) this.#countsOf.push({ pending: 0, commenced: 0, completed: 0 });
     const counts = this.#countsOf[home];

@@ -4,7 +4,6 @@ import { type ControlHandlers, NotFound } from "../net/index.ts";
 import type { Balancer } from "./balancer.ts";
 import type { Device } from "./device.ts";
 import { assignmentOf } from "./feed.ts";
-import type { Instance } from "./instances.ts";
 
 /** The control API as the balancer answers it. */
 export function controlHandlers(balancer: Balancer): ControlHandlers {
@@ -16,7 +15,7 @@ export function controlHandlers(balancer: Balancer): ControlHandlers {
       return { heartbeat: balancer.heartbeat };
     },
     heartbeat: ({ params, body }) => {
-      if (!balancer.membership.beat(params.id, body)) throw new NotFound(`instance ${params.id} is not registered`);
+      if (!balancer.membership.beat(params.id, body)) throw notRegistered(params.id);
       return {};
     },
     leave: async ({ params }) => {
@@ -24,19 +23,21 @@ export function controlHandlers(balancer: Balancer): ControlHandlers {
       return {};
     },
     lookup: ({ params, body }) => {
-      const instance = instanceOf(balancer, params.id);
+      const instance = balancer.instances.get(params.id);
+      if (instance?.state !== "up") throw notRegistered(params.id);
       const { identity, endpoint } = body;
       if ((identity === undefined) === (endpoint === undefined))
         throw new InvalidInput("lookup: give an identity or an endpoint");
       const device = identity === undefined ? balancer.fleet.byEndpoint(endpoint ?? "") : balancer.fleet.byIdentity(identity);
       if (device === undefined) return { refused: "unknown" };
       if (device.progress.state === "completed") return { refused: "completed" };
-      return balancer.registrar.mayServe(instance.index, device)
-        ? { assignment: assignmentOf(device) }
-        : { refused: "elsewhere" };
+      const mayServe = balancer.registrar.mayServe(device, instance.index);
+      return mayServe ? { assignment: assignmentOf(device) } : { refused: "elsewhere" };
     },
     notify: async ({ params, body }) => {
-      await balancer.inbox.receive(instanceOf(balancer, params.id), body);
+      const instance = balancer.membership.registered(params.id, body.boot);
+      if (instance === undefined) throw notRegistered(params.id);
+      await balancer.inbox.receive(instance, body);
       return {};
     },
     instances: () => ({ instances: balancer.membership.views() }),
@@ -66,10 +67,8 @@ function checkId(id: string): void {
   if (!ID.test(id)) throw new InvalidInput(`instance id: "${id}" must be 1 to 63 letters, digits, dots, dashes or underscores`);
 }
 
-function instanceOf(balancer: Balancer, id: string): Instance {
-  const instance = balancer.instances.get(id);
-  if (instance === undefined) throw new NotFound(`instance ${id} is not registered`);
-  return instance;
+function notRegistered(id: string): NotFound {
+  return new NotFound(`instance ${id} is not registered`);
 }
 
 function deviceOf(balancer: Balancer, endpoint: string): Device {
@@ -80,12 +79,11 @@ function deviceOf(balancer: Balancer, endpoint: string): Device {
 
 async function listDevices(balancer: Balancer, query: DeviceQuery): Promise<DevicePage> {
   const { state, after, limit = 100, names = false } = query;
-  const devices = await balancer.page({
+  const { devices, next } = await balancer.page({
     limit,
     ...(after === undefined ? {} : { after }),
     ...(state === undefined ? {} : { state }),
   });
-  const next = devices.length < limit ? null : (devices.at(-1)?.endpoint ?? null);
   return { devices: devices.map((device) => view(balancer, device, names)), next };
 }
 

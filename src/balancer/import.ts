@@ -3,89 +3,110 @@ import { fromHex, toHex } from "../lib/bytes.ts";
 import type { Clock } from "../lib/clock.ts";
 import { errorText } from "../lib/errors.ts";
 import type { DeviceRecord, Storage } from "../storage/index.ts";
-import type { Device } from "./device.ts";
-import { assignmentOf, type Feed } from "./feed.ts";
+import type { Epochs } from "./epochs.ts";
+import type { Feed } from "./feed.ts";
 import type { DeviceFacts, Fleet } from "./fleet.ts";
 import type { Instances } from "./instances.ts";
+import type { Profiles } from "./profiles.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Registrar } from "./registrar.ts";
+import { NAME_WORK, Slices } from "./slices.ts";
+import type { Spreader } from "./spreader.ts";
 
 /** What the import works on. */
 export interface ImportOptions {
   readonly fleet: Fleet;
   readonly instances: Instances;
   readonly publisher: Publisher;
+  readonly epochs: Epochs;
   readonly registrar: Registrar;
+  readonly spreader: Spreader;
   readonly feed: Feed;
+  readonly profiles: Profiles;
   readonly storage: Storage;
   readonly clock: Clock;
-  /** Refuses a secret that names cannot be made of. */
-  readonly checkSecret: (secret: Uint8Array) => void;
+  readonly breathe: () => Promise<void>;
 }
 
-type Rejected = DeviceBatchReply["rejected"][number];
+/** A device that passed all checks. */
+interface Accepted {
+  readonly index: number;
+  readonly record: DeviceRecord;
+  readonly key: Uint8Array;
+}
 
-/** Adds devices to the fleet or gives known ones new credentials (B1). Bad ones are reported, and the rest taken. */
+/** What checking a device costs, and what taking it in. */
+const [CHECK_WORK, TAKE_WORK] = [4 * NAME_WORK, 3 * NAME_WORK];
+
+/**
+ * Adds devices to the fleet or gives known ones new credentials (B1); these keep their state. Bad ones are reported, and
+ * the rest taken.
+ */
 export async function importDevices(parts: ImportOptions, inputs: readonly DeviceInput[]): Promise<DeviceBatchReply> {
-  const rejected: Rejected[] = [];
-  const accepted = new Map<string, { readonly index: number; readonly record: DeviceRecord }>();
+  const { storage, clock, registrar, breathe } = parts;
+  const rejected: { index: number; reason: string }[] = [];
+  const accepted: Accepted[] = [];
+  const slices = new Slices(breathe);
   for (const [index, input] of inputs.entries()) {
+    if (slices.spend(CHECK_WORK)) await slices.rest();
     try {
-      const record = recordOf(input);
-      parts.checkSecret(record.secret ?? record.psk);
-      accepted.set(record.endpoint, { index, record });
+      accepted.push(check(parts, input, index));
     } catch (error) {
       rejected.push({ index, reason: errorText(error) });
     }
   }
-  const stored = await parts.storage.devices.import(
-    [...accepted.values()].map(({ record }) => record),
-    parts.clock.now(),
-  );
+  const records = accepted.map(({ record }) => record);
+  const stored = await storage.devices.import(records, clock.now());
+  // Of several with one endpoint the last counts, as in the database.
+  const latest = new Map(accepted.map((each) => [each.record.endpoint, each]));
   for (const { endpoint, reason } of stored.rejected) {
-    const index = accepted.get(endpoint)?.index;
-    if (index !== undefined) rejected.push({ index, reason });
-    accepted.delete(endpoint);
+    rejected.push({ index: latest.get(endpoint)?.index ?? 0, reason });
+    latest.delete(endpoint);
   }
-  const fresh: Device[] = [];
-  for (const { record } of accepted.values()) takeIn(parts, record, fresh);
-  await parts.registrar.place(fresh);
+  for (const each of latest.values()) {
+    if (slices.spend(TAKE_WORK)) await slices.rest();
+    takeIn(parts, each);
+  }
+  await registrar.save();
   return { inserted: stored.inserted, updated: stored.updated, rejected: rejected.sort((a, b) => a.index - b.index) };
 }
 
-/** Keys are at most 64 bytes as that is what LwM2M servers must support; below 16 bytes they can be guessed. */
-const [SHORTEST_KEY, LONGEST_KEY] = [16, 64];
-
-function recordOf(input: DeviceInput): DeviceRecord {
-  const { endpoint, identity = endpoint, profile = "default", group = null, attributes = {} } = input;
+function check({ publisher, epochs, profiles }: ImportOptions, input: DeviceInput, index: number): Accepted {
+  const { endpoint, identity = endpoint, group = null, attributes = {} } = input;
   const psk = fromHex(input.psk, "psk");
-  if (psk.length < SHORTEST_KEY || psk.length > LONGEST_KEY) {
-    throw new RangeError(`psk: ${psk.length} bytes; ${SHORTEST_KEY} to ${LONGEST_KEY} are allowed`);
-  }
   const secret = input.secret === undefined ? {} : { secret: fromHex(input.secret, "secret") };
-  return { endpoint, identity, psk, ...secret, profile, group, attributes };
+  const profile = profiles.choose(endpoint, input.profile);
+  const key = publisher.keyFor(endpoint, secret.secret ?? psk, epochs.wanted[0] ?? {});
+  return { index, record: { endpoint, identity, psk, ...secret, profile, group, attributes }, key };
 }
 
-/** What the fleet keeps of a stored device. */
+const NO_ATTRIBUTES: Readonly<Record<string, string>> = {};
+
+/** What the fleet keeps of a stored device. What most devices have in common is kept once. */
 export function factsOf({ endpoint, identity, psk, secret, profile, attributes }: DeviceRecord): DeviceFacts {
-  return { endpoint, identity, psk: toHex(psk), secret: secret === undefined ? undefined : toHex(secret), profile, attributes };
+  return {
+    endpoint,
+    identity: identity === endpoint ? endpoint : identity,
+    psk: toHex(psk),
+    secret: secret === undefined ? undefined : toHex(secret),
+    profile,
+    attributes: Object.keys(attributes).length === 0 ? NO_ATTRIBUTES : attributes,
+  };
 }
 
-function takeIn({ fleet, publisher, feed, instances }: ImportOptions, record: DeviceRecord, fresh: Device[]): void {
+function takeIn({ fleet, publisher, feed, instances, spreader, registrar }: ImportOptions, { record, key }: Accepted): void {
   const known = fleet.byEndpoint(record.endpoint);
-  const secret = record.secret ?? record.psk;
   if (known === undefined) {
     const device = fleet.add(factsOf(record));
-    publisher.learn(device.row, secret);
-    fresh.push(device);
+    publisher.learn(device.row, key);
+    spreader.place(device);
     return;
   }
   // Its names change with its secret: the old ones go before the key they are made of is gone.
   publisher.drop(known);
-  publisher.learn(known.row, secret);
+  publisher.learn(known.row, key);
   fleet.update(known, factsOf(record));
   if (known.progress.state === "completed") return;
-  publisher.name(known);
-  const home = instances.at(known.progress.home);
-  if (home !== undefined) feed.tell(home.id, { type: "assign", assignments: [assignmentOf(known)] });
+  registrar.rename(known);
+  feed.assign(instances.at(known.progress.home)?.id, known);
 }

@@ -22,6 +22,16 @@ interface Received {
   readonly batch: NotificationBatch;
 }
 
+/** Batches that will be stored together. */
+interface Bundle {
+  readonly received: Received[];
+  size: number;
+  readonly stored: Promise<void>;
+}
+
+/** Notifications stored together; more would be long in the way of others. */
+const BUNDLE = 5000;
+
 /**
  * Applies what instances tell (B5). Instances send at least once; a mark per start of an instance, stored in the
  * transaction of what it caused, makes each notification count once, over crashes of either side too. Batches
@@ -31,8 +41,8 @@ export class Inbox {
   readonly #parts: InboxOptions;
   /** Highest sequence applied, by instance and its boot. */
   readonly #applied: Map<string, number> = new Map();
-  /** What will be stored together; closed when its turn comes. */
-  #open: { readonly received: Received[]; readonly stored: Promise<void> } | undefined;
+  /** Takes more batches until its turn comes. */
+  #open: Bundle | undefined;
 
   constructor(parts: InboxOptions, marks: readonly NotificationMark[]) {
     this.#parts = parts;
@@ -41,16 +51,19 @@ export class Inbox {
 
   /** Resolves when the whole batch is stored and in effect; rejects if it is not stored. */
   receive(instance: Instance, batch: NotificationBatch): Promise<void> {
-    if (this.#open === undefined) {
-      const received: Received[] = [];
-      const stored = this.#parts.turns.run(() => {
-        this.#open = undefined;
-        return this.#apply(received);
-      });
-      this.#open = { received, stored };
-    }
+    if (this.#open === undefined || this.#open.size + batch.notifications.length > BUNDLE) this.#open = this.#newBundle();
     this.#open.received.push({ instance, batch });
+    this.#open.size += batch.notifications.length;
     return this.#open.stored;
+  }
+
+  #newBundle(): Bundle {
+    const received: Received[] = [];
+    const stored = this.#parts.turns.run(() => {
+      if (this.#open?.received === received) this.#open = undefined;
+      return this.#apply(received);
+    });
+    return { received, size: 0, stored };
   }
 
   async #apply(received: readonly Received[]): Promise<void> {
@@ -74,14 +87,17 @@ export class Inbox {
   #note(changes: Map<Device, Progress>, instance: Instance, notification: Notification): void {
     const { fleet, log } = this.#parts;
     const { endpoint, kind, session, cause, detail } = notification;
+    const fields = { instance: instance.id, endpoint, kind, session };
     const device = fleet.byEndpoint(endpoint);
     if (device === undefined) {
-      log.warn({ instance: instance.id, endpoint, kind }, "notification of a device that is not in the fleet any more");
+      log.warn(fields, "notification of a device that is not in the fleet any more");
       return;
     }
+    // It was taken for lost while this waited: its sessions are over, and its devices were given to others.
+    if (kind === "commenced" && instance.state !== "up") return;
     const before = changes.get(device) ?? device.progress;
     const after = nextProgress(before, this.#event(instance, notification));
-    log.debug({ instance: instance.id, endpoint, kind, session, cause, detail, state: after.state }, "notification");
+    log.debug({ ...fields, cause, detail, state: after.state }, "notification");
     if (after !== before) changes.set(device, after);
   }
 
@@ -89,9 +105,8 @@ export class Inbox {
     const at = this.#parts.clock.now();
     switch (kind) {
       case "commenced":
-        return { kind, session, instance: instance.index, at };
       case "completed":
-        return { kind, session, at };
+        return { kind, session, instance: instance.index, at };
       case "failed":
         return { kind, session, cause: cause ?? "internal" };
     }

@@ -1,3 +1,3 @@
 export { Balancer, type BalancerOptions } from "./balancer.ts";
-export { checkTiming, type Timing } from "./epochs.ts";
 export { controlHandlers } from "./handlers.ts";
+export { checkTiming, type Timing } from "./timing.ts";

@@ -13,7 +13,9 @@ export interface Instance {
   addresses: InstanceAddresses;
   /** Which start of it: a new one has lost the sessions of the one before. */
   boot: string;
+  /** By a clock that never goes back. */
   lastSeen: Instant;
+  /** By the time of day. */
   registeredAt: Instant;
   load: InstanceLoad;
 }

@@ -1,22 +1,22 @@
-import type { Generation, ZoneTable } from "../dns/index.ts";
-import { InternalError } from "../lib/errors.ts";
-import { KeySlab, type Namer, type Step } from "../naming/index.ts";
+import type { ZoneTable } from "../dns/index.ts";
+import { errorText } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Namer, Step } from "../naming/index.ts";
 import type { Device } from "./device.ts";
 import { NOWHERE } from "./device.ts";
+import { HeldNames } from "./held-names.ts";
+import { NameKeys } from "./name-keys.ts";
+import { NAME_WORK, Slices } from "./slices.ts";
 
-/** Names that are derived and set at a stretch; at 3 us each, well below a millisecond. */
-const SLICE = 100;
 /** The generation of names that outlive their epoch, as their device is in progress (B7). */
 const KEPT = 0;
 
 /** The names of one step, in DNS or on their way into it. */
 interface LiveStep {
   readonly step: Step;
-  readonly generation: Generation;
-  /** One bit per device row: whether the device holds its name of this step. */
+  readonly names: HeldNames;
+  /** Per device row 1 if the device holds its name of this step, else 0. */
   held: Uint8Array;
-  /** Names that several devices hold (N10), with how many do. */
-  readonly shared: Map<string, number>;
 }
 
 /** What the publisher needs of its surroundings. */
@@ -25,35 +25,47 @@ export interface PublisherOptions {
   readonly namer: Namer;
   /** Whether names may point at the instance. */
   readonly usable: (instance: number) => boolean;
-  /** Lets others run between two slices of work. */
   readonly breathe: () => Promise<void>;
+  readonly log: Logger;
 }
 
 /**
  * Keeps DNS saying what the balancer decided: which devices have names, in which steps, at which instance. Names are
- * derived when they are needed and never kept; what is kept is a key and a bit per device and step.
+ * derived when they are needed and never kept; what is kept is a key, and a mark per device and step.
  */
 export class Publisher {
   readonly #options: PublisherOptions;
-  readonly #keys: KeySlab;
+  readonly #keys: NameKeys;
   readonly #live: Map<string, LiveStep> = new Map();
-  readonly #kept: Map<Device, readonly string[]> = new Map();
-  readonly #keptNames: Generation;
+  readonly #kept: HeldNames;
+  readonly #keptOf: Map<Device, readonly string[]> = new Map();
   #lastGeneration: number = KEPT;
 
   constructor(options: PublisherOptions) {
+    const { table, namer, usable } = options;
     this.#options = options;
-    this.#keys = new KeySlab(1024, options.namer.keyLength ?? 32);
-    this.#keptNames = options.table.beginGeneration(KEPT, 64);
-    options.table.publish(this.#keptNames);
+    this.#keys = new NameKeys(namer.keyLength ?? 32);
+    this.#kept = new HeldNames(table.beginGeneration(KEPT, 64), usable);
+    table.publish(this.#kept.generation);
   }
 
-  /** Takes a device's secret, to derive its names from. @throws WeakSecret if the recipe refuses it */
-  learn(row: number, secret: Uint8Array): void {
-    this.#keys.set(row, this.#options.namer.nameKey(secret));
+  /**
+   * What to keep of a device's secret, to derive its names from.
+   * @param step any one; a name is made of it to see that one can be
+   * @throws WeakSecret, NameInvalid and other errors of `naming/` if the device cannot be named
+   */
+  keyFor(endpoint: string, secret: Uint8Array, step: Step): Uint8Array {
+    const key = this.#options.namer.nameKey(secret);
+    this.#options.namer.host(key, endpoint, step);
+    return key;
   }
 
-  /** Forgets a device's key. */
+  /** Takes a device's name key. While it has none it is not named. */
+  learn(row: number, key: Uint8Array): void {
+    this.#keys.set(row, key);
+  }
+
+  /** Forgets a device's key, so that its row is free for another. Its names have to be dropped before. */
   forget(row: number): void {
     this.#keys.delete(row);
   }
@@ -65,51 +77,60 @@ export class Publisher {
 
   /** How many names a step has in DNS. */
   namesIn(step: Step): number {
-    return this.#live.get(stepKey(step))?.generation.size ?? 0;
+    return this.#live.get(stepKey(step))?.names.generation.size ?? 0;
   }
 
   /** How many live names are shared by several devices (N10). */
   get collisions(): number {
-    return [...this.#live.values()].reduce((sum, { shared }) => sum + shared.size, 0);
+    return [...this.#live.values()].reduce((sum, { names }) => sum + names.collisions, 0);
   }
 
   /**
    * Derives the names of a step for all `devices` and publishes them at one instant; until then the steps before it
    * answer. What changes meanwhile is taken along.
+   * @param expected how many names there will be, about
    * @param entitled whether a device is to have a name; asked when its turn comes
-   * @param elsewhere told of a device whose name another device holds at another instance: that is where it must go
+   * @returns devices that share their name with one at another instance, and that instance: there they should go
    */
   async bringUp(
     step: Step,
     devices: readonly (Device | undefined)[],
+    expected: number,
     entitled: (device: Device) => boolean,
-    elsewhere: (device: Device, instance: number) => void,
-  ): Promise<void> {
-    const generation = this.#options.table.beginGeneration(++this.#lastGeneration, devices.length);
-    const live: LiveStep = { step, generation, held: new Uint8Array(devices.length), shared: new Map() };
+  ): Promise<Map<Device, number>> {
+    const { table, usable, breathe } = this.#options;
+    const generation = table.beginGeneration(++this.#lastGeneration, expected);
+    const live: LiveStep = { step, names: new HeldNames(generation, usable), held: new Uint8Array(devices.length) };
+    const strays = new Map<Device, number>();
+    const slices = new Slices(breathe);
     this.#live.set(stepKey(step), live);
     for (let row = 0; row < devices.length; row++) {
-      if (row % SLICE === SLICE - 1) await this.#options.breathe();
+      if (slices.spend(1)) await slices.rest();
       const device = devices[row];
       if (device === undefined || !entitled(device) || live.held[row] === 1) continue;
+      slices.spend(NAME_WORK);
       const instance = this.#hold(live, device);
-      if (instance !== device.progress.home) elsewhere(device, instance);
+      if (instance !== device.progress.home) strays.set(device, instance);
     }
-    this.#options.table.publish(generation);
+    table.publish(generation);
+    return strays;
   }
 
   /** Takes a step's names out of DNS, except those of `inProgress`, which are kept until their session is over (B7). */
-  takeDown(step: Step, inProgress: Iterable<Device>): void {
+  async takeDown(step: Step, inProgress: Iterable<Device>): Promise<void> {
     const live = this.#live.get(stepKey(step));
     if (live === undefined) return;
+    const slices = new Slices(this.#options.breathe);
     for (const device of inProgress) {
-      if (live.held[device.row] !== 1) continue;
-      const host = this.#host(device, step);
-      this.#keptNames.add(host, device.progress.home);
-      this.#kept.set(device, [...(this.#kept.get(device) ?? []), host]);
+      if (slices.spend(NAME_WORK)) await slices.rest();
+      const host = live.held[device.row] === 1 ? this.#host(device, step) : undefined;
+      const kept = this.#keptOf.get(device) ?? [];
+      if (host === undefined || kept.includes(host)) continue;
+      this.#kept.hold(host, device.progress.home, false);
+      this.#keptOf.set(device, [...kept, host]);
     }
     this.#live.delete(stepKey(step));
-    this.#options.table.withdraw(live.generation.id);
+    this.#options.table.withdraw(live.names.generation.id);
   }
 
   /**
@@ -125,78 +146,67 @@ export class Publisher {
 
   /** Points the names that a device holds at its home. Returns as {@link name}. */
   point(device: Device): number {
-    let instance = device.progress.home;
+    const { home } = device.progress;
+    let instance = home;
     for (const live of this.#live.values()) if (live.held[device.row] === 1) instance = this.#hold(live, device);
-    for (const host of this.#kept.get(device) ?? []) this.#keptNames.add(host, device.progress.home);
+    for (const host of this.#keptOf.get(device) ?? []) this.#kept.hold(host, home, true);
     return instance;
   }
 
   /** Takes all names of a device out of DNS; one it shares stays for the others. */
   drop(device: Device): void {
-    for (const live of this.#live.values()) this.#release(live, device);
+    for (const live of this.#live.values()) {
+      if (live.held[device.row] !== 1) continue;
+      const host = this.#host(device, live.step);
+      if (host !== undefined) live.names.release(host);
+      live.held[device.row] = 0;
+    }
     this.#dropKept(device);
   }
 
-  /** Whether a live name of the device points at the instance (S2). */
+  /** Whether a live name of the device leads to the instance (S2); where names collide it may be another than its home. */
   pointsAt(device: Device, instance: number): boolean {
-    const { table } = this.#options;
-    for (const live of this.#live.values()) {
-      if (live.held[device.row] === 1 && table.get(this.#host(device, live.step)) === instance) return true;
-    }
-    return (this.#kept.get(device) ?? []).some((host) => table.get(host) === instance);
+    return this.names(device).some((host) => this.#options.table.get(host) === instance);
   }
 
   /** The device's live host names. They are secrets. */
   names(device: Device): string[] {
     const hosts = [...this.#live.values()]
       .filter(({ held }) => held[device.row] === 1)
-      .map(({ step }) => this.#host(device, step));
-    return [...hosts, ...(this.#kept.get(device) ?? [])];
+      .flatMap(({ step }) => this.#host(device, step) ?? []);
+    return [...hosts, ...(this.#keptOf.get(device) ?? [])];
   }
 
   #hold(live: LiveStep, device: Device): number {
-    const { home } = device.progress;
-    if (home === NOWHERE) return NOWHERE;
+    const { row, progress } = device;
+    if (progress.home === NOWHERE) return NOWHERE;
     const host = this.#host(device, live.step);
-    const before = live.generation.add(host, home);
-    const heldAlready = this.#markHeld(live, device.row);
-    if (before === undefined || (heldAlready && !live.shared.has(host))) return home;
-    if (!heldAlready) live.shared.set(host, (live.shared.get(host) ?? 1) + 1);
-    if (before === home || !this.#options.usable(before)) return home;
-    live.generation.add(host, before);
-    return before;
-  }
-
-  #release(live: LiveStep, device: Device): void {
-    if (live.held[device.row] !== 1) return;
-    live.held[device.row] = 0;
-    const host = this.#host(device, live.step);
-    const holders = live.shared.get(host);
-    if (holders === undefined) live.generation.delete(host);
-    else if (holders > 2) live.shared.set(host, holders - 1);
-    else live.shared.delete(host);
-  }
-
-  #markHeld(live: LiveStep, row: number): boolean {
+    if (host === undefined) return progress.home;
     if (row >= live.held.length) {
-      const grown = new Uint8Array(Math.max(row + 1, 1024, live.held.length * 2));
+      const grown = new Uint8Array(Math.max(row + 1024, live.held.length * 2));
       grown.set(live.held);
       live.held = grown;
     }
-    const before = live.held[row] === 1;
+    const again = live.held[row] === 1;
     live.held[row] = 1;
-    return before;
+    return live.names.hold(host, progress.home, again);
   }
 
   #dropKept(device: Device): void {
-    for (const host of this.#kept.get(device) ?? []) this.#keptNames.delete(host);
-    this.#kept.delete(device);
+    for (const host of this.#keptOf.get(device) ?? []) this.#kept.release(host);
+    this.#keptOf.delete(device);
   }
 
-  #host(device: Device, step: Step): string {
+  /** The device's name in a step. Undefined, if it cannot be named: the others must not wait for it. */
+  #host(device: Device, step: Step): string | undefined {
     const key = this.#keys.get(device.row);
-    if (key === undefined) throw new InternalError(`no name key is kept for ${device.endpoint}`);
-    return this.#options.namer.host(key, device.endpoint, step);
+    if (key === undefined) return undefined;
+    try {
+      return this.#options.namer.host(key, device.endpoint, step);
+    } catch (error) {
+      this.#options.log.error({ endpoint: device.endpoint, error: errorText(error) }, "a device has no name");
+      return undefined;
+    }
   }
 }
 

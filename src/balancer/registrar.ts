@@ -1,11 +1,12 @@
-import type { Clock, Milliseconds } from "../lib/clock.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { NotificationMark, ProgressChange, Storage } from "../storage/index.ts";
-import { allocateEvenly, leastLoaded, type Move } from "./allocation.ts";
+import type { Departures } from "./departures.ts";
 import { type Device, NOWHERE, type Progress } from "./device.ts";
-import { assignmentOf, type Feed } from "./feed.ts";
+import type { Feed } from "./feed.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Instances } from "./instances.ts";
 import type { Publisher } from "./publisher.ts";
+import { NAME_WORK, Slices } from "./slices.ts";
 
 /** Devices written to the database at a time. */
 const CHUNK = 1000;
@@ -15,29 +16,20 @@ export interface RegistrarOptions {
   readonly fleet: Fleet;
   readonly instances: Instances;
   readonly publisher: Publisher;
+  readonly departures: Departures;
   readonly feed: Feed;
   readonly storage: Storage;
   readonly clock: Clock;
-  /** How long an instance goes on serving a device whose names were moved away: resolvers may still lead there, ms. */
-  readonly linger: Milliseconds;
   readonly breathe: () => Promise<void>;
-}
-
-/** Takes a device's assignment back from the instance it was moved from, once no resolver can lead there. */
-interface Revocation {
-  readonly at: number;
-  readonly instance: number;
-  readonly device: Device;
 }
 
 /**
  * The one place where a device's progress changes: in the database, in memory, in DNS and in the instances'
- * assignments. Its methods are called in turn, never side by side.
+ * assignments. Its methods that change something are called in turn, never side by side.
  */
 export class Registrar {
   readonly #parts: RegistrarOptions;
-  readonly #revocations: Revocation[] = [];
-  /** Moved in memory and DNS, not yet in the database. */
+  /** In effect, and not yet in the database. */
   readonly #unsaved: Set<Device> = new Set();
 
   constructor(parts: RegistrarOptions) {
@@ -45,114 +37,123 @@ export class Registrar {
   }
 
   /** Stores new progress with the notifications it came from, all or nothing, and only then lets it take effect. */
-  async commit(changes: ReadonlyMap<Device, Progress>, marks: readonly NotificationMark[] = []): Promise<void> {
+  async commit(changes: ReadonlyMap<Device, Progress>, marks: readonly NotificationMark[]): Promise<void> {
+    const { storage, breathe } = this.#parts;
     const records = [...changes].map(([device, progress]) => this.#record(device, progress));
-    await this.#parts.storage.devices.saveProgress(records, marks);
-    for (const [device, progress] of changes) this.#apply(device, progress);
-  }
-
-  /** Gives devices a first instance each, the least loaded one. */
-  async place(devices: readonly Device[]): Promise<void> {
-    const { fleet, instances } = this.#parts;
-    const serving = instances.serving();
-    const load = (index: number): number => fleet.countsOf(index).pending + fleet.countsOf(index).commenced;
-    for (const device of devices) {
-      if (device.progress.state !== "pending" || device.progress.home !== NOWHERE) continue;
-      const home = leastLoaded(serving, load);
-      if (home !== NOWHERE) this.move({ device, to: home });
+    await storage.devices.saveProgress(records, marks);
+    const slices = new Slices(breathe);
+    for (const [device, progress] of changes) {
+      if (slices.spend(2 * NAME_WORK)) await slices.rest();
+      this.#unsaved.delete(device);
+      this.#apply(device, progress);
     }
-    await this.save();
   }
 
-  /** Spreads all devices that are not in progress evenly over the serving instances, with as few moves as can be (B3, B11). */
-  async rebalance(): Promise<number> {
-    const moves = allocateEvenly(this.#parts.fleet.open(), this.#parts.instances.serving());
-    for (const [index, move] of moves.entries()) {
-      if (index % CHUNK === CHUNK - 1) await this.#parts.breathe();
-      this.move(move);
-    }
-    await this.save();
-    return moves.length;
-  }
-
-  /** Moves a device in memory and DNS at once; {@link save} stores it. A crash before only means that it is moved again. */
-  move({ device, to }: Move): void {
-    this.#apply(device, { ...device.progress, home: to });
+  /**
+   * Changes progress in memory and DNS at once; {@link save} stores it later. For what a balancer that crashed in
+   * between would decide again.
+   */
+  change(device: Device, progress: Progress): void {
+    if (progress === device.progress) return;
     this.#unsaved.add(device);
+    this.#apply(device, progress);
   }
 
-  /** Stores what {@link move} did. */
+  /** Moves a device that is not in progress. Returns false if it stays, as it shares its name with one that is elsewhere. */
+  move(device: Device, to: number): boolean {
+    const { home } = device.progress;
+    this.change(device, { ...device.progress, home: to });
+    return device.progress.home !== home;
+  }
+
+  /** Gives a device its names anew, as its secret is another. */
+  rename(device: Device): void {
+    const shown = this.#parts.publisher.name(device);
+    if (device.progress.state === "pending" && shown !== device.progress.home) this.move(device, shown);
+  }
+
+  /** How many devices {@link save} has to store. */
+  get unsaved(): number {
+    return this.#unsaved.size;
+  }
+
+  /** Stores some of what was changed. What cannot be stored now will be the next time. */
   async save(): Promise<void> {
-    const devices = [...this.#unsaved];
-    this.#unsaved.clear();
-    for (let start = 0; start < devices.length; start += CHUNK) {
-      const records = devices.slice(start, start + CHUNK).map((device) => this.#record(device, device.progress));
-      await this.#parts.storage.devices.saveProgress(records);
+    const devices: Device[] = [];
+    for (const device of this.#unsaved) {
+      if (devices.length === CHUNK) break;
+      devices.push(device);
+    }
+    await this.#parts.storage.devices.saveProgress(devices.map((device) => this.#record(device, device.progress)));
+    for (const device of devices) this.#unsaved.delete(device);
+  }
+
+  /** A device leaves the fleet: nothing about it is to be stored or told any more. */
+  forget(device: Device): void {
+    const { publisher, departures, fleet, feed } = this.#parts;
+    this.#unsaved.delete(device);
+    departures.forget(device);
+    publisher.drop(device);
+    publisher.forget(device.row);
+    fleet.remove(device);
+    feed.revokeFromAll(device.endpoint);
+  }
+
+  /** Tells instances to forget devices that no resolver leads to them any more. */
+  async revokeDue(): Promise<void> {
+    const { departures, instances, feed, breathe } = this.#parts;
+    const slices = new Slices(breathe);
+    for (const { device, instances: left } of departures.takeDue()) {
+      if (slices.spend(NAME_WORK)) await slices.rest();
+      for (const instance of left) {
+        if (instance !== device.progress.home) feed.revoke(instances.at(instance)?.id, device.endpoint);
+      }
     }
   }
 
-  /** Tells instances to forget devices that were moved away long enough ago. */
-  revokeDue(): void {
-    const { clock, instances, feed, publisher } = this.#parts;
-    while (this.#revocations[0] !== undefined && this.#revocations[0].at <= clock.now()) {
-      const due = this.#revocations.shift();
-      if (due === undefined) return;
-      const { device, instance } = due;
-      if (device.progress.home === instance || publisher.pointsAt(device, instance)) continue;
-      feed.tell(instances.at(instance)?.id ?? "", { type: "revoke", endpoints: [device.endpoint] });
-    }
+  /** Whether a device is an instance's own: allocated to it, or moved away a moment ago. */
+  isOf(device: Device, instance: number): boolean {
+    if (device.progress.state === "completed") return false;
+    return device.progress.home === instance || this.#parts.departures.has(device, instance);
   }
 
-  /** Whether the instance may serve the device (S2): its names lead there, or did until a moment ago. */
-  mayServe(instance: number, device: Device): boolean {
-    const { clock, linger, publisher } = this.#parts;
-    if (device.progress.home === instance || publisher.pointsAt(device, instance)) return true;
-    return device.movedFrom === instance && clock.now() - device.movedAt <= linger;
+  /** Whether the instance may serve the device (S2): it is its own, or a name it shares leads there (N10). */
+  mayServe(device: Device, instance: number): boolean {
+    if (this.isOf(device, instance)) return true;
+    const { departures, publisher } = this.#parts;
+    if (!publisher.pointsAt(device, instance)) return false;
+    // The instance has it on loan: it is taken back like one that was moved away, and may be asked for again.
+    departures.add(device, instance);
+    return true;
   }
 
   #apply(device: Device, progress: Progress): void {
-    const { fleet, publisher, feed } = this.#parts;
+    const { fleet, publisher, departures, feed } = this.#parts;
     const before = device.progress;
-    if (before === progress) return;
     fleet.setProgress(device, progress);
     if (progress.state === "completed") {
       publisher.drop(device);
-      feed.tellAll({ type: "revoke", endpoints: [device.endpoint] });
+      feed.revokeFromAll(device.endpoint);
       return;
     }
-    if (progress.state === "commenced" && before.state === "pending" && progress.home === before.home) return;
-    const named = before.home !== NOWHERE && before.state === progress.state;
-    const shown = progress.state === "pending" && !named ? publisher.name(device) : publisher.point(device);
-    if (shown !== device.progress.home) {
-      fleet.setProgress(device, { ...device.progress, home: shown });
-      this.#unsaved.add(device);
-    }
-    if (device.progress.home !== before.home) this.#tellMoved(device, before.home);
-    else if (before.state === "completed") this.#assign(device);
+    const moved = progress.home !== before.home;
+    if (progress.state === "pending") {
+      const unnamed = before.state !== "pending" || before.home === NOWHERE;
+      const shown = unnamed ? publisher.name(device) : publisher.point(device);
+      if (shown !== progress.home) fleet.setProgress(device, { ...progress, home: shown });
+    } else if (moved) publisher.point(device);
+    if (device.progress.home === before.home) return;
+    if (before.home !== NOWHERE) departures.add(device, before.home);
+    feed.assign(this.#parts.instances.at(device.progress.home)?.id, device);
   }
 
-  #tellMoved(device: Device, from: number): void {
-    const { clock, linger } = this.#parts;
-    this.#assign(device);
-    if (from === NOWHERE) return;
-    device.movedFrom = from;
-    device.movedAt = clock.now();
-    this.#revocations.push({ at: device.movedAt + linger, instance: from, device });
-  }
-
-  #assign(device: Device): void {
-    const { feed, instances } = this.#parts;
-    feed.tell(instances.at(device.progress.home)?.id ?? "", { type: "assign", assignments: [assignmentOf(device)] });
-  }
-
-  #record(device: Device, progress: Progress): ProgressChange {
+  #record({ endpoint }: Device, progress: Progress): ProgressChange {
     const { state, home, session, commencedAt, completedAt, attempts, failures, failure } = progress;
     return {
-      endpoint: device.endpoint,
+      endpoint,
       state,
       instance: this.#parts.instances.at(home)?.id ?? null,
       session,
-      step: null,
       commencedAt,
       completedAt,
       attempts,

@@ -10,7 +10,7 @@ export interface DeviceInput {
   readonly psk: string;
   /** The secret names are made of, hex; the PSK if absent. */
   readonly secret?: string | undefined;
-  /** Bootstrap profile; `default` if absent. */
+  /** Bootstrap profile; if absent the one called like the endpoint, or else `default`. */
   readonly profile?: string | undefined;
   readonly group?: string | undefined;
   readonly attributes?: Readonly<Record<string, string>> | undefined;
