@@ -112,8 +112,13 @@ function lineWriter(raw: NodeJS.WritableStream, gone: AbortSignal): AssignmentWr
     new Promise((resolve) => {
       const roomLeft = raw.write(events.map((event) => `${JSON.stringify(event)}\n`).join(""));
       if (roomLeft || gone.aborted) return resolve();
-      gone.addEventListener("abort", () => resolve(), { once: true });
-      raw.once("drain", resolve);
+      const go = (): void => {
+        gone.removeEventListener("abort", go);
+        raw.removeListener("drain", go);
+        resolve();
+      };
+      gone.addEventListener("abort", go);
+      raw.once("drain", go);
     });
 }
 
