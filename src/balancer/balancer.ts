@@ -92,7 +92,7 @@ export class Balancer implements Machine {
     const publisher = new Publisher({ ...options, namer, usable });
     const departures = new Departures(time, timing.ttl + STALE);
     const registrar = new Registrar({ ...options, fleet, instances, publisher, departures, feed });
-    const spreader = new Spreader({ ...options, fleet, instances, registrar });
+    const spreader = new Spreader({ ...options, fleet, instances, publisher, registrar });
     const epochs = new Epochs({ ...options, margins: timing, fleet, publisher }, counter);
     const profiles = new Profiles(options);
     this.#options = options;

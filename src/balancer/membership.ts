@@ -111,6 +111,7 @@ export class Membership {
     feed.forget(instance.id);
     await this.#endSessions(instance);
     const moved = await spreader.rehome();
+    await spreader.abandon(instance.index);
     log.warn({ instance: instance.id, moved }, state === "lost" ? "instance is lost: no sign of life" : "instance left");
     if (instances.serving().length === 0) log.error({}, "no instance is left: names stay as they are until one comes");
     await this.#store(instance);

@@ -169,6 +169,12 @@ export class Publisher {
     return this.names(device).some((host) => this.#options.table.get(host) === instance);
   }
 
+  /** Whether any live name leads to the instance. */
+  leadsTo(instance: number): boolean {
+    const all = [this.#kept, ...[...this.#live.values()].map(({ names }) => names)];
+    return all.some(({ generation }) => generation.namesOf(instance) > 0);
+  }
+
   /** The device's live host names. They are secrets. */
   names(device: Device): string[] {
     const hosts = [...this.#live.values()]

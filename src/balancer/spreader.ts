@@ -2,6 +2,7 @@ import { evenShares } from "./allocation.ts";
 import { type Device, NOWHERE } from "./device.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Instances } from "./instances.ts";
+import type { Publisher } from "./publisher.ts";
 import type { Registrar } from "./registrar.ts";
 import { NAME_WORK, Slices } from "./slices.ts";
 
@@ -9,6 +10,7 @@ import { NAME_WORK, Slices } from "./slices.ts";
 export interface SpreaderOptions {
   readonly fleet: Fleet;
   readonly instances: Instances;
+  readonly publisher: Publisher;
   readonly registrar: Registrar;
   readonly breathe: () => Promise<void>;
 }
@@ -35,9 +37,20 @@ export class Spreader {
     return this.#spread((to) => to === joined);
   }
 
-  /** An instance left: only its devices move. Returns how many did. */
+  /** Devices of instances that are gone get others; nobody else moves. Returns how many did. */
   rehome(): Promise<number> {
     return this.#spread(() => false);
+  }
+
+  /** Turns names away from an instance that is gone, to which they led for the sake of devices that share them (N10). */
+  async abandon(instance: number): Promise<void> {
+    const { fleet, instances, publisher, breathe } = this.#parts;
+    if (instances.serving().length === 0 || !publisher.leadsTo(instance)) return;
+    const slices = new Slices(breathe);
+    for (const device of fleet.rows) {
+      if (slices.spend(NAME_WORK)) await slices.rest();
+      if (device !== undefined) publisher.point(device);
+    }
   }
 
   /** Gives a device without instance one. */

@@ -172,9 +172,16 @@ export class World {
     return index === undefined ? undefined : this.balancer.instances.at(index)?.id;
   }
 
-  /** Opens an instance's stream and gives the list that its events are added to. */
-  open(id: string): { readonly events: AssignmentEvent[]; close(): void } {
+  /** Opens an instance's stream; `events` gives what has come once nothing more comes. */
+  open(id: string): { events(): Promise<AssignmentEvent[]>; close(): void } {
     const events: AssignmentEvent[] = [];
+    const settled = async (): Promise<AssignmentEvent[]> => {
+      for (let quiet = 0, before = -1; quiet < 10; quiet = events.length === before ? quiet + 1 : 0) {
+        before = events.length;
+        await breathe();
+      }
+      return [...events];
+    };
     const gone = new AbortController();
     this.api.assignments(
       id,
@@ -184,7 +191,7 @@ export class World {
       },
       gone.signal,
     );
-    return { events, close: () => gone.abort() };
+    return { events: settled, close: () => gone.abort() };
   }
 
   /** Devices that are not completed, by the instance they are allocated to. */
