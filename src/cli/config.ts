@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
 import type { Milliseconds } from "../lib/clock.ts";
@@ -31,6 +31,7 @@ export function loadConfig(path: string): Config {
   const optional = <Key extends string>(key: Key, name: string | undefined): Record<Key, string> | Record<never, never> =>
     name === undefined ? {} : ({ [key]: absolute(name) } as Record<Key, string>);
   const recipe = recipeOf(file.recipe, absolute);
+  checkScheme(file.uri, `${path}: uri`);
   const { skew, lead = skew + file.dns.negativeTtl + PUBLISHING, grace = skew + file.dns.ttl + PUBLISHING } = file.epochs;
   const { control, storage } = file;
   if (storage.folder !== undefined && storage.postgres !== undefined) {
@@ -80,9 +81,22 @@ export function readText(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new InvalidInput(`${path}: ${code === "ENOENT" ? "there is no such file" : errorText(error)}`);
+    throw cannotRead(path, error);
   }
+}
+
+/** Makes sure of a file that is to be read as a stream. @throws InvalidInput naming it */
+export function checkReadable(path: string): void {
+  try {
+    accessSync(path, constants.R_OK);
+  } catch (error) {
+    throw cannotRead(path, error);
+  }
+}
+
+function cannotRead(path: string, error: unknown): InvalidInput {
+  const { code } = error as NodeJS.ErrnoException;
+  return new InvalidInput(`${path}: ${code === "ENOENT" ? "there is no such file" : errorText(error)}`);
 }
 
 /** What a YAML or JSON file holds. @throws InvalidInput naming file, line and what is wrong */
@@ -93,6 +107,11 @@ export function parseYamlFile(path: string): unknown {
     if (error instanceof InvalidInput) throw error;
     throw new InvalidInput(`${path}: ${errorText(error)}`);
   }
+}
+
+/** @throws InvalidInput for a static URI of a protocol that is not spoken here */
+export function checkScheme(uri: string, what: string): void {
+  if (!/^coaps?:\/\//i.test(uri)) throw new InvalidInput(`${what}: "${uri}" does not begin with coaps:// or coap://`);
 }
 
 function recipeOf(value: unknown, absolute: (name: string) => string): Recipe {

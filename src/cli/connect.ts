@@ -22,6 +22,8 @@ export function connect(options: ConnectOptions, role: "operator" | "instance" =
   const url = options.url ?? process.env[URL_VARIABLE] ?? (config && controlUrl(config));
   if (url === undefined)
     throw new InvalidInput(`which balancer? Give --url URL, ${URL_VARIABLE}, or a berth.yaml with --config FILE`);
+  if (!/^https?:\/\/[^/]/.test(url) || !URL.canParse(url))
+    throw new InvalidInput(`"${url}" is no URL of a balancer; write for example http://127.0.0.1:8690`);
   const ca = config?.control.ca;
   return new ControlClient({ url, token: tokenFor(options, config, role), ...(ca === undefined ? {} : { ca: readText(ca) }) });
 }

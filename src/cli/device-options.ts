@@ -2,8 +2,8 @@ import { type Command, Option } from "commander";
 import { InvalidInput } from "../lib/errors.ts";
 import type { Recipe } from "../naming/index.ts";
 import type { Impairment } from "../net/index.ts";
-import { type Config, findConfig, readRecipe } from "./config.ts";
-import { parseShare, parseSpan } from "./numbers.ts";
+import { type Config, checkScheme, findConfig, readRecipe } from "./config.ts";
+import { parseResolvers, parseShare, parseSpan } from "./numbers.ts";
 
 /** Options of the commands that play devices. */
 export interface DeviceSideOptions {
@@ -26,7 +26,11 @@ export function deviceSideOptions(command: Command): Command {
       "--recipe <name|file|none>",
       "how names are made; none asks the static URI only (default: the configuration's, else berth-1)",
     )
-    .option("--resolver <address:port...>", "DNS resolvers to ask (default: the configuration's nameserver, else the system's)")
+    .option(
+      "--resolver <address:port...>",
+      "DNS resolvers to ask (default: the configuration's nameserver, else the system's)",
+      parseResolvers,
+    )
     .option("--clock-offset <time>", "a clock that is off, such as -4m", parseSpan)
     .addOption(new Option("--loss <share>", "share of datagrams lost, both ways").argParser(parseShare).default(0))
     .addOption(new Option("--duplicate <share>", "share of datagrams doubled").argParser(parseShare).default(0))
@@ -47,6 +51,7 @@ export function deviceSide(options: DeviceSideOptions): DeviceSide {
   const config = options.server === undefined || options.config !== undefined ? findConfig(options.config) : undefined;
   const uri = options.server ?? config?.uri;
   if (uri === undefined) throw new InvalidInput("--server: give the static bootstrap URI, or a --config that has it");
+  checkScheme(uri, options.server === undefined ? "uri" : "--server");
   const { loss, duplicate, reorder } = options;
   return {
     uri,

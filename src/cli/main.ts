@@ -1,3 +1,4 @@
+import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { BerthError, errorText } from "../lib/errors.ts";
 import { addBalancer } from "./commands/balancer.ts";
@@ -13,8 +14,26 @@ import { addServe } from "./commands/serve.ts";
 import { addUri } from "./commands/uri.ts";
 import { say } from "./terminal.ts";
 
+const { version: VERSION } = createRequire(import.meta.url)("../../package.json") as { readonly version: string };
+
 /** Exit codes: done; it failed; it was asked for wrongly. */
 export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
+
+/** Errors that are the fault of what was given, not of what happened. */
+const WRONG_INPUT: ReadonlySet<string> = new Set([
+  "invalid-input",
+  "static-uri-invalid",
+  "placement-impossible",
+  "name-invalid",
+  "weak-secret",
+  "parameter-missing",
+  "combine-offset",
+  "no-bootstrap-account",
+  "storage-key-missing",
+  "storage-key-invalid",
+  "storage-key-permissions",
+  "storage-key-wrong",
+]);
 
 const ABOUT =
   "Berth bootstraps fleets of LwM2M devices without a single front door: every device has a short-lived host name of its own, computed by the device and by a balancer from a secret both know.";
@@ -37,7 +56,8 @@ export async function main(args: readonly string[]): Promise<number> {
     .description(ABOUT)
     .addHelpText("after", EPILOGUE)
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(`berth: ${text.replace(/^error: /, "")}`) })
+    .version(VERSION, "-V, --version", "print the version")
+    .configureOutput({ outputError: (text, write) => write(`berth: ${oneLine(text.replace(/^error: /, ""))}\n`) })
     .showSuggestionAfterError()
     .enablePositionalOptions();
   for (const add of [
@@ -63,6 +83,11 @@ export async function main(args: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
     say(`berth: ${errorText(error)}`);
     if (!(error instanceof BerthError) && process.env.BERTH_DEBUG !== undefined) console.error(error);
-    return error instanceof BerthError && error.code === "invalid-input" ? EXIT.usage : EXIT.failed;
+    return error instanceof BerthError && WRONG_INPUT.has(error.code) ? EXIT.usage : EXIT.failed;
   }
+}
+
+/** A suggestion stands on a line of its own otherwise. */
+function oneLine(text: string): string {
+  return text.trim().replaceAll(/\s*\n\s*/g, " ");
 }

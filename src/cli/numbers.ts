@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { InvalidArgumentError } from "commander";
 import { parseDuration } from "../lib/duration.ts";
 
@@ -30,4 +31,12 @@ export function parseSpan(text: string): number {
   } catch {
     throw new InvalidArgumentError("It must be a time such as 500ms, 30s or 4m.");
   }
+}
+
+/** Addresses of resolvers, with or without a port, one at a time behind those of `before`. */
+export function parseResolvers(text: string, before: readonly string[] = []): string[] {
+  const [, six, four, port = "53"] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(text) ?? [];
+  const valid = isIP(six ?? four ?? text) !== 0 && Number(port) <= 65_535;
+  if (!valid) throw new InvalidArgumentError("It must be an address, or with a port as 127.0.0.1:8653 or [::1]:8653.");
+  return [...before, text];
 }

@@ -35,6 +35,7 @@ export function addDevice(program: Command): void {
       const { uri, recipe, resolvers, clockOffset, impairment } = deviceSide(options);
       const { endpoint, identity = endpoint, attempts } = options;
       const psk = keyOf(options);
+      if (psk === undefined && /^coaps:/i.test(uri)) throw new InvalidInput("--psk: coaps: needs the device's pre-shared key");
       const world = systemEnvironment({ clockOffset, ...(resolvers === undefined ? {} : { resolvers }) });
       const client = new BootstrapClient(
         {

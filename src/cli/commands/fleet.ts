@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { runFleet } from "../../device/index.ts";
 import { BerthError } from "../../lib/errors.ts";
 import { type DeviceSideOptions, deviceSide, deviceSideOptions } from "../device-options.ts";
@@ -19,8 +19,8 @@ export function addFleet(program: Command): void {
     .description("play a fleet of devices that all bootstrap")
     .argument("<file>", "CSV or NDJSON file of the devices, as for berth import")
     .option("--devices <n>", "only the first n", parseLimit)
-    .option("--burst <time>", "all arrive within this time", parseSpan, 1000)
-    .option("--deadline <time>", "those not done by then have failed", parseSpan, 300_000)
+    .addOption(new Option("--burst <time>", "all arrive within this time").argParser(parseSpan).default(1000, "1s"))
+    .addOption(new Option("--deadline <time>", "those not done by then have failed").argParser(parseSpan).default(300_000, "5m"))
     .option("--json", "print the summary as one JSON object")
     .action(async (file: string, options: FleetCommandOptions) => {
       const { recipe, resolvers, impairment, ...side } = deviceSide(options);

@@ -77,6 +77,8 @@ export async function importFile(
       else batch.push(row);
       if (batch.length >= BATCH) await flush();
     }
+  } catch (error) {
+    throw error instanceof InvalidInput ? new InvalidInput(`${file}: ${error.message}`, { cause: error }) : error;
   } finally {
     // Also when the file turns out to be broken: what stands before that is good.
     if (batch.length > 0) await flush();

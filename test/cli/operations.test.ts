@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import type { DeviceView, InstanceView } from "../../src/control/index.ts";
+import { berth } from "../support/program.ts";
+import { csvOf, hexOf, System, testDevices } from "../support/system.ts";
+
+/* The commands of an operator, against a balancer with two instances. */
+
+const KEY = "00112233445566778899aabbccddeeff";
+
+describe("an operator", () => {
+  let system: System;
+  before(async () => {
+    system = await System.start({ instances: 2 });
+  });
+  after(() => system?.stop());
+
+  const file = (name: string, text: string): string => {
+    const path = join(system.folder, name);
+    writeFileSync(path, text);
+    return path;
+  };
+
+  test("imports a CSV file of which some rows are bad: each is told with its line and reason, the rest is imported", async () => {
+    const csv = `endpoint,psk,group
+urn:csv:1,${KEY},north
+urn:csv:2,0011,north
+urn:csv:3,no-hex,north
+,${KEY},north
+urn:csv:5,${KEY}
+"urn:csv:6,
+${KEY}",${KEY},south
+urn:csv:7,${KEY.toUpperCase()},"a ""quoted"" group"
+`;
+    const path = file("some.csv", csv);
+    const { code, stdout, stderr } = await system.berth("import", path);
+    assert.equal(code, 1);
+    assert.equal(stdout, "2 devices added, 0 updated, 5 rejected\n");
+    const told = stderr.split("\n").filter((line) => line.startsWith(path));
+    const lines = told.map((line) => line.slice(path.length + 1));
+    assert.deepEqual(
+      lines.map((line) => Number.parseInt(line, 10)),
+      [3, 4, 5, 6, 7],
+    );
+    assert.match(lines[0] ?? "", /psk has 2 bytes, at least 16 are needed/);
+    assert.match(lines[1] ?? "", /psk: only the hex digits/);
+    assert.match(lines[2] ?? "", /endpoint/);
+    assert.match(lines[3] ?? "", /the row has 2 fields, the header has 3/);
+    assert.match(lines[4] ?? "", /control character/);
+    assert.ok(!stderr.includes(KEY), "no key is repeated");
+  });
+
+  test("imports NDJSON, also from standard input; a second time devices are updated", async () => {
+    const good = [1, 2].map((n) => JSON.stringify({ endpoint: `urn:json:${n}`, psk: KEY, attributes: { site: "Hall A" } }));
+    const bad = ["{", JSON.stringify({ endpoint: "urn:json:3", pks: KEY }), JSON.stringify([1])];
+    const path = file("some.ndjson", [...good, ...bad].join("\n"));
+    const { code, stdout, stderr } = await system.berth("import", path, "--json");
+    assert.equal(code, 1);
+    assert.deepEqual(JSON.parse(stdout), { rows: 5, inserted: 2, updated: 0, rejected: 3 });
+    assert.match(stderr, /some\.ndjson:3: the line is not a JSON object/);
+    assert.match(stderr, /some\.ndjson:4: .*unknown key "pks", did you mean "psk"\?/);
+    assert.match(stderr, /some\.ndjson:5: /);
+    assert.ok(!stderr.includes(KEY), "no key is repeated");
+
+    const args = ["import", "-", "--format", "ndjson", "--json", "--config", system.config];
+    const again = await berth(args, { input: good.join("\n") });
+    assert.equal(again.code, 0, again.stderr);
+    assert.deepEqual(JSON.parse(again.stdout), { rows: 2, inserted: 0, updated: 2, rejected: 0 });
+  });
+
+  test("gets one line for a file that is no list of devices", async () => {
+    const { code, stderr } = await system.berth("import", file("semicolons.csv", "endpoint;psk\na;b\n"));
+    assert.equal(code, 2);
+    assert.match(
+      stderr,
+      /semicolons\.csv: line 1 must name the columns: "endpoint" is missing; fields are separated by commas\n$/,
+    );
+  });
+
+  test("lists devices, as a table or JSON: all, those of a state, some by name, with their live names if asked for", async () => {
+    const devices = testDevices(60);
+    await system.berth("import", file("many.csv", csvOf(devices)));
+    const [table, all, pending, completed, one, nobody] = await Promise.all([
+      system.berth("devices"),
+      system.berth("devices", "--json", "--limit", "1000"),
+      system.berth("devices", "--json", "--limit", "1000", "--state", "pending"),
+      system.berth("devices", "--json", "--state", "completed"),
+      system.berth("devices", "--json", "--names", "urn:test:0007"),
+      system.berth("devices", "urn:nobody"),
+    ]);
+    assert.match(table.stdout, /^endpoint +state +instance +profile +failures +last failure\n/);
+    assert.equal(table.stdout.trim().split("\n").length, 51, "50 at most unless told otherwise");
+    assert.match(table.stderr, /50 shown; in all 64 pending, 0 commenced, 0 completed/);
+    const names = (text: string): string[] => (JSON.parse(text) as DeviceView[]).map(({ endpoint }) => endpoint);
+    assert.deepEqual(
+      names(all.stdout),
+      [...devices.map(({ endpoint }) => endpoint), "urn:csv:1", "urn:csv:7", "urn:json:1", "urn:json:2"].sort(),
+    );
+    assert.deepEqual(names(pending.stdout), names(all.stdout));
+    assert.deepEqual(names(completed.stdout), []);
+    const [view] = JSON.parse(one.stdout) as DeviceView[];
+    assert.deepEqual([view?.endpoint, view?.state, view?.profile], ["urn:test:0007", "pending", "default"]);
+    assert.match(view?.names?.[0] ?? "", /^bs[a-z2-7]{16}\.fleet\.berth\.test$/);
+    assert.doesNotMatch(all.stdout + table.stdout, /bs[a-z2-7]{16}/, "live names only when asked for");
+    assert.equal(nobody.code, 1);
+    assert.match(nobody.stderr, /^berth: [^\n]*urn:nobody[^\n]*\n$/);
+  });
+
+  test("sees a device bootstrap: it prints its objects, and is completed", async () => {
+    const [device] = testDevices(1);
+    assert.ok(device !== undefined);
+    const args = ["device", "--endpoint", device.endpoint, "--psk", hexOf(device), "--json"];
+    const { code, stdout, stderr } = await system.berth(...args);
+    assert.equal(code, 0, stderr);
+    const { completed, attempts, tree } = JSON.parse(stdout) as { completed: boolean; attempts: number; tree: object };
+    assert.deepEqual([completed, attempts], [true, 1]);
+    const uris = Object.entries(tree).filter(([path, value]) => path.endsWith("/0") && String(value).startsWith("coaps:"));
+    assert.ok(
+      uris.some(([, value]) => value === "coaps://lwm2m.example.com:5684"),
+      stdout,
+    );
+    assert.ok(!stdout.includes(hexOf(device)) && !stderr.includes(hexOf(device)), "no key is shown");
+
+    const again = await system.berth("device", "--endpoint", device.endpoint, "--psk", hexOf(device), "--attempts", "1");
+    assert.equal(again.code, 1, "it is not named again");
+    assert.match(again.stderr, /gave up after 1 attempts/);
+  });
+
+  test("lists instances, as a table or JSON", async () => {
+    const [table, json] = await Promise.all([system.berth("instances"), system.berth("instances", "--json")]);
+    assert.match(table.stdout, /^instance +state +address +pending +commenced +completed +sessions +handshakes +cpu %\n/);
+    const views = JSON.parse(json.stdout) as InstanceView[];
+    assert.deepEqual(
+      views.map(({ id, state, addresses }) => [id, state, addresses.ipv4]),
+      [...system.addresses].map(([id, address]) => [id, "up", address]),
+    );
+    const pending = views.map((view) => view.pending + view.completed);
+    assert.equal(pending[0], pending[1], "64 devices, spread evenly");
+  });
+
+  test("rotates by hand, and the balancer's log says why", async () => {
+    const [text, json] = await Promise.all([system.berth("rotate", "--reason", "a leak"), system.berth("rotate", "--json")]);
+    assert.match(text.stdout, /^\d+ devices pending, \d+ moved\n$/);
+    assert.deepEqual(Object.keys(JSON.parse(json.stdout)), ["pending", "moved", "counter"]);
+    assert.match(system.logs, /"reason":"a leak".*"names are regenerated"/);
+  });
+
+  test("is told in one line when the token is wrong", async () => {
+    const { code, stderr } = await berth(["devices", "--config", system.config], { env: { BERTH_TOKEN: "x".repeat(32) } });
+    assert.equal(code, 1);
+    assert.equal(stderr, "berth: this needs the token of its role as a bearer token\n");
+  });
+
+  test("is told in one line when the balancer cannot be reached", async () => {
+    await system.program("balancer").stop();
+    const commands = [["devices"], ["instances"], ["rotate"], ["import", file("one.csv", csvOf(testDevices(1)))]];
+    for (const { code, stderr } of await Promise.all(commands.map((command) => system.berth(...command)))) {
+      assert.equal(code, 1);
+      const where = `http://${system.dns.address}:${system.controlPort}`;
+      assert.match(stderr, new RegExp(`^berth: no balancer at ${where}: connect ECONNREFUSED [^\\n]*\\n$`));
+    }
+  });
+});
