@@ -2,7 +2,7 @@ import { CoapEndpoint, Code, type IncomingRequest } from "../coap/index.ts";
 import { utf8 } from "../lib/bytes.ts";
 import type { Clock, Instant, Milliseconds } from "../lib/clock.ts";
 import { errorText } from "../lib/errors.ts";
-import type { Random } from "../lib/random.ts";
+import { type Random, seededRandom } from "../lib/random.ts";
 import type { BootstrapStep } from "../lwm2m/index.ts";
 import { authorise, type BootstrapRequest, isRefusal, type Refusal, readBootstrapRequest } from "./bootstrap-request.ts";
 import type { Caller } from "./caller.ts";
@@ -56,8 +56,11 @@ export class BootstrapService {
 
   constructor(options: ServiceOptions) {
     this.#options = options;
+    // The jitter of retransmissions keeps no secret, and the system's generator costs more than the rest of a request.
+    const jitter = seededRandom(Buffer.from(options.random.bytes(4)).readUInt32BE(0));
+    const random = { bytes: (length: number) => options.random.bytes(length), uniform: () => jitter.uniform() };
     this.#coap = new CoapEndpoint(
-      { random: options.random, ackTimeout: options.ackTimeout ?? ACK_TIMEOUT, maxRetransmit: MAX_RETRANSMIT },
+      { random, ackTimeout: options.ackTimeout ?? ACK_TIMEOUT, maxRetransmit: MAX_RETRANSMIT },
       {
         send: (caller, datagram) => caller.send(datagram),
         request: (request, now) => this.#guard(request, now, () => this.#route(request, now)),

@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { type Assignment, type AssignmentEvent, type Notification, ROUTES } from "../src/control/index.ts";
+import { toHex } from "../src/lib/bytes.ts";
+import { silentLogger } from "../src/lib/log.ts";
+import { seededRandom } from "../src/lib/random.ts";
+import { builtInRecipe, liveSteps, prepareNaming } from "../src/naming/index.ts";
+import { type ControlHandlers, NotFound, pause, serveControl } from "../src/net/index.ts";
+import type { FromInstance, FromLoad, LoadDevice, ToInstance, ToLoad } from "./bootstrap/messages.ts";
+
+const TOKEN = "bench-token";
+const URI = "coaps://bs.example.com:5684";
+const SKEW = 300_000;
+/** What is played before, so that code is compiled and buffers are grown. */
+const WARM_UP = 1500;
+
+/** DELETE /0, DELETE /1, PUT /0/10, PUT /1/10, Finish: a usual profile with one server and a key per device. */
+const PROFILE = {
+  delete: ["/0", "/1"],
+  servers: [
+    {
+      uri: "coaps://lwm2m.example.com:5684",
+      shortServerId: 101,
+      security: { mode: "psk", identity: "{endpoint}", key: "{attributes.key}" },
+    },
+  ],
+};
+
+/**
+ * Whole bootstraps per CPU-second of an instance, over real sockets with everything on: cookie exchange, PSK
+ * handshake, name check, five requests, notifications over HTTP. `--devices N` (4000), `--assigned N` more devices the
+ * instance knows (0), `--concurrency N` (100).
+ */
+export async function run(args: readonly string[]): Promise<Record<string, unknown>> {
+  const devices = option(args, "--devices", 4000);
+  const concurrency = option(args, "--concurrency", 100);
+  const random = seededRandom(7);
+  const assignments = Array.from({ length: WARM_UP + devices + option(args, "--assigned", 0) }, (_, index): Assignment => {
+    const endpoint = `urn:dev:mac:0024befffe${index.toString(16).padStart(6, "0")}`;
+    const psk = toHex(random.bytes(16));
+    return { endpoint, identity: endpoint, psk, profile: "default", attributes: { key: toHex(random.bytes(16)) } };
+  });
+  const applied: Notification[] = [];
+  const control = await serveControl({
+    address: "127.0.0.1",
+    port: 0,
+    tokens: { instance: TOKEN, operator: "unused" },
+    handlers: handlers(assignments, applied),
+    log: silentLogger,
+  });
+  const instance = child("instance");
+  const load = child("load");
+  try {
+    const { port } = await ask(instance, { type: "start", url: `http://127.0.0.1:${control.port}`, token: TOKEN }, "listening");
+    while ((await ask(instance, { type: "measure" }, "measured")).devices < assignments.length) await pause(50);
+    const settle = async (completed: number): Promise<Extract<FromInstance, { type: "measured" }>> => {
+      for (;;) {
+        const measured = await ask(instance, { type: "measure" }, "measured");
+        const told = applied.filter(({ kind }) => kind === "completed").length;
+        if (measured.associations === 0 && told >= completed) return measured;
+        await pause(100);
+      }
+    };
+    const names = liveNames(assignments.slice(0, WARM_UP + devices));
+    await playAll(load, { port, concurrency, devices: names.slice(0, WARM_UP) });
+    const before = await settle(WARM_UP);
+    const result = await playAll(load, { port, concurrency, devices: names.slice(WARM_UP) });
+    const peak = (await ask(instance, { type: "measure" }, "measured")).rss;
+    const after = await settle(WARM_UP + result.finished);
+    assert.equal(result.failed, 0, `${result.failed} devices failed`);
+    const cpu = (after.cpu - before.cpu) / 1000;
+    const times = result.times.toSorted((a, b) => a - b);
+    const figures = {
+      devices,
+      completed: result.finished,
+      perCpuSecond: Math.round(result.finished / cpu),
+      microsecondsEach: Math.round((cpu * 1e6) / result.finished),
+      microsecondsInKernel: Math.round(((after.system - before.system) * 1000) / result.finished),
+      p50: Math.round(times[Math.floor(times.length / 2)] ?? 0),
+      p99: Math.round(times[Math.floor(times.length * 0.99)] ?? 0),
+      rssBefore: megabytes(before.rss),
+      rssAtEnd: megabytes(peak),
+      loadPerCpuSecond: Math.round(result.finished / (result.cpu / 1000)),
+    };
+    console.error(
+      `${figures.completed} bootstraps, ${figures.perCpuSecond} per CPU-second of the instance (${figures.microsecondsEach} us each, ` +
+        `${figures.microsecondsInKernel} of them in the kernel); ` +
+        `with ${concurrency} at a time p50 ${figures.p50} ms, p99 ${figures.p99} ms; RSS ${figures.rssBefore} -> ${figures.rssAtEnd} MB`,
+    );
+    return figures;
+  } finally {
+    const ended = [instance, load].map((process) => once(process, "exit"));
+    instance.send({ type: "stop" } satisfies ToInstance);
+    load.disconnect();
+    await Promise.all(ended);
+    await control.close();
+  }
+}
+
+function option(args: readonly string[], name: string, otherwise: number): number {
+  const at = args.indexOf(name);
+  return at === -1 ? otherwise : Number(args[at + 1]);
+}
+
+function megabytes(bytes: number): number {
+  return Math.round(bytes / 1024 / 1024);
+}
+
+function child(role: "instance" | "load"): ChildProcess {
+  const extra = role === "instance" ? (process.env["BENCH_INSTANCE_ARGS"] ?? "").split(" ").filter((arg) => arg !== "") : [];
+  return fork(join(import.meta.dirname, "bootstrap", `${role}.ts`), { execArgv: [...extra, "--import", "tsx"] });
+}
+
+async function ask<Type extends FromInstance["type"]>(
+  process: ChildProcess,
+  message: ToInstance,
+  type: Type,
+): Promise<Extract<FromInstance, { type: Type }>> {
+  const answered = once(process, "message") as Promise<[FromInstance]>;
+  process.send(message);
+  const [answer] = await answered;
+  assert.equal(answer.type, type);
+  return answer as Extract<FromInstance, { type: Type }>;
+}
+
+async function playAll(process: ChildProcess, work: ToLoad): Promise<FromLoad> {
+  const answered = once(process, "message") as Promise<[FromLoad]>;
+  process.send(work);
+  const [result] = await answered;
+  return result;
+}
+
+function liveNames(assignments: readonly Assignment[]): LoadDevice[] {
+  const recipe = builtInRecipe("berth-1");
+  const namer = prepareNaming(recipe, URI);
+  const [step] = liveSteps(recipe, Date.now(), { lead: 0, grace: 0 });
+  assert.ok(step !== undefined);
+  return assignments.map(({ endpoint, psk }) => {
+    return { endpoint, psk, name: namer.host(namer.nameKey(Buffer.from(psk, "hex")), endpoint, step) };
+  });
+}
+
+/** As much of a balancer as an instance needs. */
+function handlers(assignments: readonly Assignment[], applied: Notification[]): ControlHandlers {
+  const unused = (): never => {
+    throw new NotFound("not part of this bench");
+  };
+  const all = Object.fromEntries(Object.keys(ROUTES).map((name) => [name, unused])) as unknown as ControlHandlers;
+  return {
+    ...all,
+    registerInstance: () => ({ heartbeat: 1000 }),
+    heartbeat: () => ({}),
+    leave: () => ({}),
+    lookup: () => ({ refused: "unknown" }),
+    notify: ({ body }) => {
+      applied.push(...body.notifications);
+      return {};
+    },
+    assignments: (_id, write) => {
+      void (async () => {
+        await write(
+          { type: "fleet", uri: URI, recipe: builtInRecipe("berth-1"), skew: SKEW, counter: 0 },
+          { type: "profile", name: "default", profile: PROFILE },
+        );
+        for (let from = 0; from < assignments.length; from += 500) {
+          await write({ type: "assign", assignments: assignments.slice(from, from + 500) } satisfies AssignmentEvent);
+        }
+        await write({ type: "synced" });
+      })();
+    },
+  };
+}
