@@ -9,7 +9,7 @@ import type { AssignmentWriter, Machine } from "../net/index.ts";
 import type { DeviceRow, NotificationMark, PageOptions, Storage } from "../storage/index.ts";
 import { Chores } from "./chores.ts";
 import { Departures } from "./departures.ts";
-import { type Device, NOWHERE, nextProgress, type Progress } from "./device.ts";
+import { atHome, type Device, NOWHERE, nextProgress, type Progress } from "./device.ts";
 import { Epochs } from "./epochs.ts";
 import { Feed } from "./feed.ts";
 import { Fleet } from "./fleet.ts";
@@ -257,7 +257,7 @@ export class Balancer implements Machine {
     const home = instance?.index ?? NOWHERE;
     const failure = row.failure as Progress["failure"];
     const progress: Progress = { state, home, session, commencedAt, completedAt, attempts, failures, failure };
-    const device = this.fleet.add(factsOf(row), progress);
+    const device = this.fleet.add(factsOf(row), state === "pending" ? atHome(progress, home) : progress);
     try {
       this.publisher.learn(device.row, this.publisher.keyFor(row.endpoint, row.secret ?? row.psk, this.epochs.wanted[0] ?? {}));
     } catch (error) {

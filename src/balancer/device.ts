@@ -30,6 +30,16 @@ export const NEW_PROGRESS: Progress = {
   failure: null,
 };
 
+const newAt: Map<number, Progress> = new Map();
+
+/** The same progress at another instance. Most devices have done nothing yet: these share one object for each instance. */
+export function atHome(progress: Progress, home: number): Progress {
+  if (progress.session !== null || progress.failures > 0) return { ...progress, home };
+  const shared = newAt.get(home) ?? { ...NEW_PROGRESS, home };
+  newAt.set(home, shared);
+  return shared;
+}
+
 /** A device in the balancer's memory. Keys are kept as hex, as that is how they travel, and the smallest form a string has. */
 export interface Device {
   readonly endpoint: string;

@@ -63,7 +63,9 @@ export class Fleet {
   add(facts: DeviceFacts, progress: Progress = NEW_PROGRESS): Device {
     if (this.#byEndpoint.has(facts.endpoint)) throw new InternalError(`${facts.endpoint} is in the fleet already`);
     const row = this.#free.pop() ?? this.#rows.length;
-    const device: Device = { ...facts, row, progress };
+    const { endpoint, identity, psk, secret, profile, attributes } = facts;
+    // Written out, as a million objects made by spreading take twice the memory.
+    const device: Device = { endpoint, identity, psk, secret, profile, attributes, row, progress };
     this.#rows[row] = device;
     this.#byEndpoint.set(device.endpoint, device);
     if (device.identity !== device.endpoint) this.#byIdentity.set(device.identity, device);

@@ -1,7 +1,7 @@
 import type { Clock } from "../lib/clock.ts";
 import type { NotificationMark, ProgressChange, Storage } from "../storage/index.ts";
 import type { Departures } from "./departures.ts";
-import { type Device, NOWHERE, type Progress } from "./device.ts";
+import { atHome, type Device, NOWHERE, type Progress } from "./device.ts";
 import type { Feed } from "./feed.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Instances } from "./instances.ts";
@@ -62,7 +62,7 @@ export class Registrar {
   /** Moves a device that is not in progress. Returns false if it stays, as it shares its name with one that is elsewhere. */
   move(device: Device, to: number): boolean {
     const { home } = device.progress;
-    this.change(device, { ...device.progress, home: to });
+    this.change(device, atHome(device.progress, to));
     return device.progress.home !== home;
   }
 

@@ -89,6 +89,16 @@ test("between epochs all are levelled, within an epoch only what has to", async 
   assert.deepEqual(world.loads(), [5, 5]);
 });
 
+test("who is even already does not move", async () => {
+  const world = await World.start();
+  await world.joinAll("bs-11", "bs-12");
+  await world.import(4);
+  const [one = ""] = [...(await homes(world, 4))].find(([, instance]) => instance === "bs-11") ?? [];
+  await world.tell("bs-11", "completed", one, "S1");
+  assert.deepEqual(world.loads(), [1, 2]);
+  assert.equal((await world.balancer.rotate("by hand")).moved, 0);
+});
+
 test("spreading twenty thousand devices lets others run often", async () => {
   let pauses = 0;
   const breathe = async (): Promise<void> => void pauses++;

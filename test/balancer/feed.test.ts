@@ -80,6 +80,22 @@ test("a device that was moved is served for TTL and a minute where it was, then 
   assert.deepEqual(await world.lookup("bs-11", moved), { refused: "elsewhere" });
 });
 
+test("a device that was moved twice is served at both places for a while", async () => {
+  const world = await World.start();
+  await world.join("bs-11");
+  await world.import(4);
+  await world.joinAll("bs-12", "bs-13");
+  const devices = [0, 1, 2, 3].map(endpointOf);
+  // Who is at bs-13 came there from bs-11, or from there by way of bs-12.
+  const served = async (id: string): Promise<boolean[]> =>
+    Promise.all(devices.map(async (endpoint) => "assignment" in (await world.lookup(id, endpoint))));
+  assert.deepEqual(world.loads(), [2, 1, 1]);
+  assert.deepEqual(await served("bs-11"), [true, true, true, true]);
+  assert.equal((await served("bs-12")).filter(Boolean).length, 2);
+  await world.pass(91_000);
+  for (const id of ["bs-11", "bs-12", "bs-13"]) assert.equal((await served(id)).filter(Boolean).length, id === "bs-11" ? 2 : 1);
+});
+
 test("a device that comes back to an instance is not taken from it", async () => {
   const world = await World.start();
   await world.join("bs-11");
