@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { parse as parseYaml } from "yaml";
+import { parseDocument } from "yaml";
 import type { Milliseconds } from "../lib/clock.ts";
 import { errorText, InvalidInput } from "../lib/errors.ts";
 import { parseWith } from "../lib/schema.ts";
@@ -101,10 +101,14 @@ function cannotRead(path: string, error: unknown): InvalidInput {
 
 /** What a YAML or JSON file holds. @throws InvalidInput naming file, line and what is wrong */
 export function parseYamlFile(path: string): unknown {
+  const document = parseDocument(readText(path));
+  // Warnings are of tags and directives that nothing here knows: mistyped values.
+  const [problem] = [...document.errors, ...document.warnings];
+  // Behind the place stands a picture of it, over several lines.
+  if (problem !== undefined) throw new InvalidInput(`${path}: ${problem.message.replace(/:\n[^]*$/, "")}`);
   try {
-    return parseYaml(readText(path));
+    return document.toJS();
   } catch (error) {
-    if (error instanceof InvalidInput) throw error;
     throw new InvalidInput(`${path}: ${errorText(error)}`);
   }
 }

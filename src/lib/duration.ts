@@ -11,7 +11,8 @@ export function parseDuration(text: string, what = "duration"): Milliseconds {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text.trim());
   const unit = UNITS[match?.[2] ?? ""];
   if (match === null || unit === undefined) {
-    throw new InvalidInput(`${what}: "${text}" is not a duration; write for example 30s, 5m or 1h`);
+    const shown = text.length > 60 ? `${text.slice(0, 57)}...` : text;
+    throw new InvalidInput(`${what}: "${shown}" is not a duration; write for example 30s, 5m or 1h`);
   }
   return Number(match[1]) * unit;
 }

@@ -44,7 +44,12 @@ const CASES: readonly [what: string, text: string, says: RegExp][] = [
     /dns\.listen\[0\]: is no address and port; write for example/,
   ],
   ["another protocol", configWith({ uri: "http://bs.fleet.test" }), /uri: "http:\/\/bs\.fleet\.test" does not begin with coaps:/],
-  ["a broken file", "uri: [", /berth-\d+\.yaml: .* at line \d/],
+  ["a broken file", "uri: [", /berth-\d+\.yaml: .* at line \d, column \d\n$/],
+  [
+    "a tag that means nothing",
+    "uri: coaps://bs.fleet.test\nzone: !x fleet.test",
+    /berth-\d+\.yaml: Unresolved tag: !x at line 2, column 7\n$/,
+  ],
   ["an empty file", "", /berth-\d+\.yaml: .*expected object/],
   ["no such recipe", configWith({ recipe: "berth-2" }), /no built-in recipe "berth-2"; did you mean "berth-1"\?/],
   ["a wrong recipe", configWith({ recipe: { version: 1 } }), /recipe: function: /],

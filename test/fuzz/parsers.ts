@@ -34,7 +34,7 @@ export async function feedParsers(files: Files, rounds: number, random: Random):
   const [config, profile, leshan] = [parseYaml(files.config), parseYaml(files.profile), JSON.parse(files.leshan)] as const;
   const yaml = (bad: string): unknown => {
     try {
-      return parseYaml(bad);
+      return parseYaml(bad, { logLevel: "error" });
     } catch {
       // What is no YAML is told by the yaml package; berth's commands say it with the file's name.
       return undefined;
