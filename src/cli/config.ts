@@ -105,7 +105,7 @@ export function parseYamlFile(path: string): unknown {
   // Warnings are of tags and directives that nothing here knows: mistyped values.
   const [problem] = [...document.errors, ...document.warnings];
   // Behind the place stands a picture of it, over several lines.
-  if (problem !== undefined) throw new InvalidInput(`${path}: ${problem.message.replace(/:\n[^]*$/, "")}`);
+  if (problem !== undefined) throw new InvalidInput(`${path}: ${problem.message.replace(/:\n.*$/s, "")}`);
   try {
     return document.toJS();
   } catch (error) {
