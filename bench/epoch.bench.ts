@@ -1,5 +1,6 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
+import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { NOW, startFleet } from "./balancer/fleet.ts";
 import { cpuOf, figure } from "./balancer/slice-watch.ts";
@@ -43,6 +44,7 @@ async function measure(devices: number): Promise<Figures> {
   const { user, system } = process.cpuUsage(began);
   await balancer.idle();
   globalThis.gc?.();
+  await pause(500); // the collector's threads sweep on for a while
   clock.set(NEXT_EPOCH);
   watch.start();
   const cpu = await cpuOf(async () => {
