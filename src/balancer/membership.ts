@@ -55,9 +55,13 @@ export class Membership {
     const restarted = instance.boot !== "" && instance.boot !== boot;
     const joined = instance.state !== "up";
     table.setInstance(instance.index, addresses);
-    const registeredAt = joined ? clock.now() : instance.registeredAt;
-    await this.#store({ ...instance, addresses, registeredAt, state: "up" });
-    Object.assign(instance, { boot, addresses, registeredAt, state: "up", lastSeen: time.now() });
+    instance.addresses = addresses;
+    if (joined) instance.registeredAt = clock.now();
+    // It gets devices only once it is stored; if that fails it will register again.
+    await this.#store({ ...instance, state: "up" });
+    instance.boot = boot;
+    instance.state = "up";
+    instance.lastSeen = time.now();
     if (restarted) await this.#endSessions(instance);
     if (!joined) return;
     const moved = await spreader.fill(instance.index);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ROUTES } from "../../src/control/index.ts";
 import { NotFound } from "../../src/net/index.ts";
 import { openStorage, SecretBox, type Storage } from "../../src/storage/index.ts";
 import { FakeStorage } from "./fake-storage.ts";
@@ -117,6 +118,16 @@ test("a registration that cannot be stored is an error, and works when it is rep
   storage.broken = false;
   await world.join("bs-11");
   assert.equal(world.resolve(endpointOf(1)), "bs-11");
+});
+
+test("an instance that is just registering is listed as the control API has it", async () => {
+  const storage = new FakeStorage();
+  const world = await World.start({ storage });
+  const views: unknown[] = [];
+  storage.delay = async () =>
+    void views.push(ROUTES.instances.reply.parse(await world.api.instances({ params: {}, query: {}, body: undefined })));
+  await world.join("bs-11");
+  assert.equal(views.length, 1);
 });
 
 test("a notification that cannot be stored changes nothing, and counts when it is repeated", async () => {
