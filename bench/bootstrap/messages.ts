@@ -37,5 +37,4 @@ export interface FromLoad {
   readonly finished: number;
   readonly failed: number;
   readonly times: readonly number[];
-  readonly cpu: number;
 }

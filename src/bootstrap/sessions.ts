@@ -6,6 +6,7 @@ import { type BootstrapStep, ContentFormat, decodeContent, encodeContent, parseP
 import type { Caller } from "./caller.ts";
 import type { Device } from "./device.ts";
 import type { DeviceLog } from "./device-log.ts";
+import { LingerQueue } from "./linger-queue.ts";
 import type { Report } from "./notification-queue.ts";
 import { nextState, SESSION_BEGIN, type SessionInput, type SessionState } from "./session.ts";
 
@@ -51,8 +52,7 @@ export class Sessions {
   /** By endpoint, the oldest first: they all have the same time. */
   readonly #sessions: Map<string, Session> = new Map();
   readonly #ofCaller: Map<string, Session> = new Map();
-  /** By key, the first to be closed first. */
-  readonly #lingering: Map<string, { readonly caller: Caller; readonly until: Instant }> = new Map();
+  readonly #lingering: LingerQueue = new LingerQueue();
   #begun = 0;
   #completed = 0;
   #failed = 0;
@@ -98,10 +98,7 @@ export class Sessions {
     this.#sessions.set(device.endpoint, session);
     this.#ofCaller.set(caller.key, session);
     this.#report(session, { kind: "commenced" });
-    this.#options.log.debug(
-      { ...this.#options.log.who(caller), endpoint: device.endpoint, session: session.id },
-      "bootstrap commenced",
-    );
+    this.#options.log.debug({ endpoint: device.endpoint, session: session.id }, "bootstrap commenced");
     this.#send(session, now);
   }
 
@@ -115,7 +112,7 @@ export class Sessions {
 
   /** The caller's association has ended. */
   lost(caller: Caller, now: Instant): void {
-    this.#lingering.delete(caller.key);
+    this.#lingering.forget(caller);
     const session = this.#ofCaller.get(caller.key);
     if (session !== undefined) this.#advance(session, { type: "connection-lost" }, now);
   }
@@ -128,8 +125,7 @@ export class Sessions {
 
   nextDeadline(): Instant {
     const session = this.#sessions.values().next().value;
-    const lingering = this.#lingering.values().next().value;
-    return Math.min(session?.deadline ?? Number.POSITIVE_INFINITY, lingering?.until ?? Number.POSITIVE_INFINITY);
+    return Math.min(session?.deadline ?? Number.POSITIVE_INFINITY, this.#lingering.nextUntil);
   }
 
   tick(now: Instant): void {
@@ -173,11 +169,12 @@ export class Sessions {
     if (this.#sessions.get(device.endpoint) === session) this.#sessions.delete(device.endpoint);
     if (this.#ofCaller.get(caller.key) === session) this.#ofCaller.delete(caller.key);
     session.cancel?.(now);
-    const fields = { ...this.#options.log.who(caller), endpoint: device.endpoint, session: session.id };
+    const fields = { endpoint: device.endpoint, session: session.id };
     if (state.name === "failed") {
       this.#failed++;
       this.#report(session, { kind: "failed", cause: state.cause, detail: state.detail });
-      this.#options.log.info({ ...fields, cause: state.cause, detail: state.detail }, "bootstrap failed");
+      const who = this.#options.log.who(caller);
+      this.#options.log.info({ ...who, ...fields, cause: state.cause, detail: state.detail }, "bootstrap failed");
     } else {
       this.#completed++;
       this.#report(session, { kind: "completed" });
@@ -185,8 +182,8 @@ export class Sessions {
     }
     this.#options.ended(device.endpoint, state.name === "completed");
     if (state.name === "failed" && state.cause === "connection-lost") return;
-    this.#lingering.set(caller.key, { caller, until: now + LINGER });
-    if (this.#lingering.size > MAX_LINGERING) this.#closeOldest(now);
+    this.#lingering.add(caller, now + LINGER);
+    if (this.#lingering.size > MAX_LINGERING) this.#closeLingering(this.#lingering.nextUntil, now, 1);
   }
 
   #report(session: Pick<Session, "id" | "device">, what: Pick<Notification, "kind" | "cause" | "detail">): void {
@@ -201,19 +198,13 @@ export class Sessions {
     });
   }
 
-  #closeLingering(until: Instant, now: Instant): void {
-    for (const lingering of this.#lingering.values()) {
-      if (lingering.until > until) break;
-      this.#closeOldest(now);
-    }
-  }
-
-  #closeOldest(now: Instant): void {
-    for (const [key, { caller }] of this.#lingering) {
-      this.#lingering.delete(key);
+  /** Closes up to `most` of the associations that were to linger until then. */
+  #closeLingering(until: Instant, now: Instant, most: number = Number.POSITIVE_INFINITY): void {
+    for (let closed = 0; closed < most; closed++) {
+      const caller = this.#lingering.take(until);
+      if (caller === undefined) return;
       // A device may have begun anew on the association it has.
-      if (!this.#ofCaller.has(key)) caller.close(now);
-      return;
+      if (!this.#ofCaller.has(caller.key)) caller.close(now);
     }
   }
 }
