@@ -8,7 +8,7 @@ import { builtInRecipe, parseRecipe, parseRecipeText, prepareNaming, type Recipe
 import { type ConfigFile, ConfigSchema } from "./config-schema.ts";
 
 /** Where the configuration is looked for unless `--config` says otherwise. */
-export const DEFAULT_CONFIG = "berth.yaml";
+const DEFAULT_CONFIG = "berth.yaml";
 
 /** A configuration made ready: the recipe read, the zone known, paths absolute. */
 export interface Config extends Omit<ConfigFile, "recipe" | "zone"> {

@@ -29,7 +29,7 @@ export function connect(options: ConnectOptions, role: "operator" | "instance" =
 }
 
 /** The URL instances and commands reach the balancer at. */
-export function controlUrl(config: Config): string {
+function controlUrl(config: Config): string {
   const { url, tls, listen } = config.control;
   const host = listen.address.includes(":") ? `[${listen.address}]` : listen.address;
   return url ?? `${tls === undefined ? "http" : "https"}://${host}:${listen.port}`;

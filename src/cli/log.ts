@@ -3,7 +3,6 @@ import type { Logger } from "../lib/log.ts";
 
 /** How much is logged. */
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
-export const LOG_LEVELS: readonly [LogLevel, ...LogLevel[]] = ["debug", "info", "warn", "error", "silent"];
 
 /** Logs to stderr: for a person on a terminal, as JSON lines elsewhere. */
 export function createLogger(name: string, level: LogLevel): Logger {

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { until } from "./until.ts";
 
 /** The program as a user starts it; it runs what is in dist/. */
-export const BERTH: string = fileURLToPath(new URL("../../bin/berth.js", import.meta.url));
+const BERTH: string = fileURLToPath(new URL("../../bin/berth.js", import.meta.url));
 
 /** How a program ended. */
 export interface Ended {

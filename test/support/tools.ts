@@ -2,7 +2,7 @@ import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /** Where a program is that tests run, or undefined if it is not installed. */
-export function findTool(name: string): string | undefined {
+function findTool(name: string): string | undefined {
   const folders = (process.env.PATH ?? "").split(delimiter);
   return folders.map((folder) => join(folder, name)).find(isExecutable);
 }
