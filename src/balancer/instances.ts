@@ -2,7 +2,7 @@ import type { InstanceAddresses, InstanceLoad } from "../control/index.ts";
 import type { Instant, Milliseconds } from "../lib/clock.ts";
 
 /** Whether an instance serves: `up`; `lost`, no sign of life for too long; `left`, gone by its own word. */
-export type InstanceState = "up" | "lost" | "left";
+type InstanceState = "up" | "lost" | "left";
 
 /** A bootstrap server instance as the balancer sees it. */
 export interface Instance {

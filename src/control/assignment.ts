@@ -21,7 +21,7 @@ export interface Assignment {
 
 const hex: z.ZodType<string> = z.string().regex(/^([0-9a-f]{2})+$/, "must be lower-case hex");
 
-export const AssignmentSchema: z.ZodType<Assignment> = z.strictObject({
+const AssignmentSchema: z.ZodType<Assignment> = z.strictObject({
   endpoint: z.string().min(1).max(255),
   identity: z.string().min(1).max(128),
   psk: hex,

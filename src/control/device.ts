@@ -35,7 +35,7 @@ export interface DeviceView {
 
 const hex: z.ZodType<string> = z.string().regex(/^([0-9a-fA-F]{2})+$/, "must be hex");
 
-export const DeviceInputSchema: z.ZodType<DeviceInput> = z.strictObject({
+const DeviceInputSchema: z.ZodType<DeviceInput> = z.strictObject({
   endpoint: z.string().min(1).max(255),
   identity: z.string().min(1).max(128).optional(),
   psk: hex,

@@ -41,7 +41,7 @@ export interface Notification {
   readonly detail?: string | undefined;
 }
 
-export const NotificationSchema: z.ZodType<Notification> = z.strictObject({
+const NotificationSchema: z.ZodType<Notification> = z.strictObject({
   sequence: z.number().int().min(1),
   kind: z.enum(["commenced", "completed", "failed"]),
   endpoint: z.string().min(1).max(255),

@@ -20,8 +20,17 @@ const event = fc.oneof(
 );
 type Event = typeof event extends fc.Arbitrary<infer T> ? T : never;
 
-/** Things that happen at once have no order: each takes its turn. */
-const atOnce = fc.oneof(fc.array(event, { minLength: 1, maxLength: 1 }), fc.array(event, { minLength: 2, maxLength: 4 }));
+/** Things that happen at once, in no order; but one process does not come and go at once. */
+const atOnce = fc.oneof(
+  fc.array(event, { minLength: 1, maxLength: 1 }),
+  fc.array(event, { minLength: 2, maxLength: 4 }).map((events) => {
+    const comesOrGoes = (each: Event): string => ("instance" in each && !("device" in each) ? each.instance : "");
+    return events.filter(
+      (each, index) =>
+        comesOrGoes(each) === "" || events.findIndex((other) => comesOrGoes(other) === comesOrGoes(each)) === index,
+    );
+  }),
+);
 
 /** One digit: nearly every device shares its name, with others in each epoch. */
 const DIGIT: Recipe = { ...builtInRecipe("ni-3"), name: "ni-1", token: { encoding: "decimal", last: 1 } };
