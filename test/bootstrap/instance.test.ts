@@ -1,67 +1,18 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
-import { BootstrapInstance, type InstanceOptions, type Listener } from "../../src/bootstrap/index.ts";
+import { test } from "node:test";
+import { BootstrapInstance, type Listener } from "../../src/bootstrap/index.ts";
 import { systemClock, systemRandom } from "../../src/net/index.ts";
-import { FakeBalancer, until } from "./fake-balancer.ts";
+import { until } from "./fake-balancer.ts";
 import { assignment, LogBook } from "./lockstep.ts";
-import { pskOf, UdpDevice, type UdpDeviceOptions } from "./udp-device.ts";
+import { COAP, COAPS, openDevice, startSite } from "./site.ts";
+import { pskOf } from "./udp-device.ts";
 
-const cleanups: (() => Promise<void>)[] = [];
-after(async () => {
-  for (const cleanup of cleanups.reverse()) await cleanup();
-});
+/** A device that never gets what it waits for must not hang the whole run. */
+const LIMIT = { timeout: 30_000 };
 
-interface Site {
-  readonly balancer: FakeBalancer;
-  readonly instance: BootstrapInstance;
-  readonly log: LogBook;
-}
-
-async function site(
-  devices: readonly string[],
-  {
-    listeners = [{ scheme: "coap", address: "127.0.0.1", port: 0 }],
-    ...options
-  }: { listeners?: readonly Listener[] } & Partial<InstanceOptions> = {},
-): Promise<Site> {
-  const balancer = new FakeBalancer();
-  balancer.devices = devices.map((endpoint) => assignment(endpoint));
-  await balancer.start();
-  const log = new LogBook();
-  const instance = await BootstrapInstance.start({
-    id: "bs-1",
-    listeners,
-    advertise: { ipv4: "127.0.0.1" },
-    control: balancer.client(),
-    clock: systemClock,
-    random: systemRandom,
-    log,
-    backoff: { first: 20, longest: 100 },
-    ...options,
-  });
-  cleanups.push(
-    () => balancer.kill(),
-    () => instance.stop(),
-  );
-  await until(() => instance.devices === devices.length && balancer.registrations.length > 0, "the stream");
-  return { balancer, instance, log };
-}
-
-async function device(
-  instance: BootstrapInstance,
-  options: Omit<UdpDeviceOptions, "port"> = {},
-  listener = 0,
-): Promise<UdpDevice> {
-  const opened = await UdpDevice.open({ port: instance.listeners[listener]?.port ?? 0, ...options });
-  cleanups.push(() => opened.close());
-  return opened;
-}
-
-const COAPS: Listener = { scheme: "coaps", address: "127.0.0.1", port: 0 };
-
-test("a device bootstraps over DTLS, and the balancer hears of it", async () => {
-  const { balancer, instance } = await site(["urn:dev:1"], { listeners: [COAPS] });
-  const own = await device(instance, { psk: pskOf(assignment("urn:dev:1")) });
+test("a device bootstraps over DTLS, and the balancer hears of it", LIMIT, async () => {
+  const { balancer, instance } = await startSite(["urn:dev:1"], [COAPS]);
+  const own = await openDevice(instance, { psk: pskOf(assignment("urn:dev:1")) });
   assert.equal(await own.bootstrap("urn:dev:1"), "2.04");
   await own.finished;
   assert.deepEqual(own.requests, ["DELETE /0", "DELETE /1", "PUT /0/10", "PUT /1/10", "POST /bs"]);
@@ -74,25 +25,25 @@ test("a device bootstraps over DTLS, and the balancer hears of it", async () => 
   await until(() => instance.devices === 0, "the device to be dropped");
 });
 
-test("on IPv6 too", async (context) => {
+test("on IPv6 too", LIMIT, async (context) => {
   const listeners: Listener[] = [{ scheme: "coaps", address: "::1", port: 0 }];
-  const started = await site(["urn:dev:1"], { listeners }).catch((error: { code?: string }) => error);
+  const started = await startSite(["urn:dev:1"], listeners).catch((error: { code?: string }) => error);
   if (!("instance" in started)) {
     assert.equal(started.code, "address-not-available");
     context.skip("this host has no ::1");
     return;
   }
-  const own = await device(started.instance, { address: "::1", psk: pskOf(assignment("urn:dev:1")) });
+  const own = await openDevice(started.instance, { address: "::1", psk: pskOf(assignment("urn:dev:1")) });
   assert.equal(await own.bootstrap("urn:dev:1"), "2.04");
   await own.finished;
 });
 
-test("a wrong key and an unknown identity get no answer, and the log says why", async () => {
-  const { instance, log } = await site(["urn:dev:1"], { listeners: [COAPS] });
+test("a wrong key and an unknown identity get no answer, and the log says why", LIMIT, async () => {
+  const { instance, log } = await startSite(["urn:dev:1"], [COAPS]);
   const right = pskOf(assignment("urn:dev:1"));
   const key = Buffer.from("ffffffffffffffffffffffffffffffff", "hex");
-  const wrongKey = await device(instance, { psk: { ...right, key } });
-  const stranger = await device(instance, { psk: { ...right, identity: "stranger" } });
+  const wrongKey = await openDevice(instance, { psk: { ...right, key } });
+  const stranger = await openDevice(instance, { psk: { ...right, identity: "stranger" } });
   void wrongKey.connect();
   void stranger.connect();
   await until(() => log.lines.length >= 4, "the log");
@@ -102,20 +53,24 @@ test("a wrong key and an unknown identity get no answer, and the log says why", 
   assert.ok(log.lines.every((line) => !line.includes("ffffffff") && !line.includes(assignment("urn:dev:1").psk)));
 });
 
-test("the association is closed by the instance once the session is over and the device had time to ask again", async () => {
-  const { instance } = await site(["urn:dev:1"], { listeners: [COAPS] });
-  const own = await device(instance, { psk: pskOf(assignment("urn:dev:1")) });
-  await own.bootstrap("urn:dev:1");
-  await own.finished;
-  await instance.stop();
-  await until(() => own.closed !== undefined, "close_notify");
-  assert.equal(own.closed, "closed-by-peer");
-});
+test(
+  "the association is closed by the instance once the session is over and the device had time to ask again",
+  LIMIT,
+  async () => {
+    const { instance } = await startSite(["urn:dev:1"], [COAPS]);
+    const own = await openDevice(instance, { psk: pskOf(assignment("urn:dev:1")) });
+    await own.bootstrap("urn:dev:1");
+    await own.finished;
+    await instance.stop();
+    await until(() => own.closed !== undefined, "close_notify");
+    assert.equal(own.closed, "closed-by-peer");
+  },
+);
 
-test("a handshake of the same address and port takes the place of the association in mid-session", async () => {
-  const { balancer, instance } = await site(["urn:dev:1"], { listeners: [COAPS] });
+test("a handshake of the same address and port takes the place of the association in mid-session", LIMIT, async () => {
+  const { balancer, instance } = await startSite(["urn:dev:1"], [COAPS]);
   let silent = true;
-  const own = await device(instance, { psk: pskOf(assignment("urn:dev:1")), answer: () => (silent ? null : undefined) });
+  const own = await openDevice(instance, { psk: pskOf(assignment("urn:dev:1")), answer: () => (silent ? null : undefined) });
   assert.equal(await own.bootstrap("urn:dev:1"), "2.04");
   await until(() => own.requests.length > 0, "the first request");
   silent = false;
@@ -126,21 +81,21 @@ test("a handshake of the same address and port takes the place of the associatio
   assert.deepEqual(told, ["commenced", "connection-lost", "commenced", "completed"]);
 });
 
-test("the stream: what is assigned and revoked takes effect at once", async () => {
-  const { balancer, instance } = await site(["urn:dev:1"]);
+test("the stream: what is assigned and revoked takes effect at once", LIMIT, async () => {
+  const { balancer, instance } = await startSite(["urn:dev:1"], [COAP]);
   balancer.tell({ type: "assign", assignments: [assignment("urn:dev:2"), assignment("urn:dev:3")] });
   await until(() => instance.devices === 3, "assigned");
   balancer.tell({ type: "revoke", endpoints: ["urn:dev:1", "urn:dev:2"] });
   await until(() => instance.devices === 1, "revoked");
-  const own = await device(instance);
+  const own = await openDevice(instance);
   assert.equal(await own.bootstrap("urn:dev:3"), "2.04");
 });
 
-test("a balancer that was started again finds the instance registered again, and its word replaces what was", async () => {
-  const { balancer, instance } = await site(["urn:dev:1", "urn:dev:2"]);
+test("a balancer that was started again finds the instance registered again, and its word replaces what was", LIMIT, async () => {
+  const { balancer, instance } = await startSite(["urn:dev:1", "urn:dev:2"], [COAP]);
   await balancer.kill();
   assert.equal(instance.devices, 2, "what was assigned stays");
-  const own = await device(instance);
+  const own = await openDevice(instance);
   assert.equal(await own.bootstrap("urn:dev:1"), "2.04", "and is served");
   await own.finished;
   balancer.devices = [assignment("urn:dev:2"), assignment("urn:dev:4"), assignment("urn:dev:5")];
@@ -152,21 +107,21 @@ test("a balancer that was started again finds the instance registered again, and
   assert.deepEqual(balancer.told, ["commenced urn:dev:1", "completed urn:dev:1"]);
 });
 
-test("a heartbeat the balancer cannot place makes the instance register again", async () => {
-  const { balancer } = await site([]);
+test("a heartbeat the balancer cannot place makes the instance register again", LIMIT, async () => {
+  const { balancer } = await startSite([], [COAP]);
   await until(() => balancer.heartbeats >= 2, "heartbeats");
   balancer.forgetInstances();
   await until(() => balancer.registrations.length === 2, "another registration");
 });
 
-test("a batch whose answer is lost is sent again as it was, and applied once", async () => {
-  const { balancer, instance } = await site(["urn:dev:1", "urn:dev:2"]);
+test("a batch whose answer is lost is sent again as it was, and applied once", LIMIT, async () => {
+  const { balancer, instance } = await startSite(["urn:dev:1", "urn:dev:2"], [COAP]);
   balancer.loseAnswers = 3;
-  const first = await device(instance);
+  const first = await openDevice(instance);
   await first.bootstrap("urn:dev:1");
   await first.finished;
   await until(() => balancer.loseAnswers === 0, "lost answers");
-  const second = await device(instance);
+  const second = await openDevice(instance);
   await second.bootstrap("urn:dev:2");
   await second.finished;
   await until(() => balancer.applied.length === 4, "notifications");
@@ -174,28 +129,28 @@ test("a batch whose answer is lost is sent again as it was, and applied once", a
   assert.ok(balancer.received > 4, "some came more than once");
 });
 
-test("recipes and profiles that cannot be used are logged, and the others serve on", async () => {
-  const { balancer, instance, log } = await site(["urn:dev:1"]);
+test("recipes and profiles that cannot be used are logged, and the others serve on", LIMIT, async () => {
+  const { balancer, instance, log } = await startSite(["urn:dev:1"], [COAP]);
   balancer.tell({ type: "profile", name: "broken", profile: { servers: 7 } });
   balancer.tell({ type: "fleet", uri: "nonsense", recipe: {}, skew: 0, counter: 0 });
   await until(() => log.lines.filter((line) => line.startsWith("error")).length === 2, "errors");
   log.says(/error a profile cannot be used .*broken/);
   log.says(/error the balancer's recipe cannot be used/);
-  const own = await device(instance);
+  const own = await openDevice(instance);
   assert.equal(await own.bootstrap("urn:dev:1"), "2.04");
 });
 
-test("a stop waits for the session in progress, hands over its outcome and takes leave", async () => {
-  const { balancer, instance } = await site(["urn:dev:1"], { listeners: [COAPS] });
-  const own = await device(instance, { psk: pskOf(assignment("urn:dev:1")) });
+test("a stop waits for the session in progress, hands over its outcome and takes leave", LIMIT, async () => {
+  const { balancer, instance } = await startSite(["urn:dev:1"], [COAPS]);
+  const own = await openDevice(instance, { psk: pskOf(assignment("urn:dev:1")) });
   await own.bootstrap("urn:dev:1");
   await instance.stop();
   assert.deepEqual(balancer.told, ["commenced urn:dev:1", "completed urn:dev:1"]);
   assert.deepEqual(balancer.left, ["bs-1"]);
 });
 
-test("a port that is taken is an error that names it, and nothing stays behind", async () => {
-  const { instance, balancer } = await site([]);
+test("a port that is taken is an error that names it, and nothing stays behind", LIMIT, async () => {
+  const { instance, balancer } = await startSite([], [COAP]);
   const port = instance.listeners[0]?.port ?? 0;
   const options = {
     id: "bs-2",
@@ -211,10 +166,10 @@ test("a port that is taken is an error that names it, and nothing stays behind",
   });
 });
 
-test("noise does no harm: random and truncated datagrams on both kinds of listener", async () => {
-  const { instance, log } = await site(["urn:dev:1"], { listeners: [COAPS, { scheme: "coap", address: "127.0.0.1", port: 0 }] });
+test("noise does no harm: random and truncated datagrams on both kinds of listener", LIMIT, async () => {
+  const { instance, log } = await startSite(["urn:dev:1"], [COAPS, COAP]);
   for (const [index] of instance.listeners.entries()) {
-    const noise = await device(instance, {}, index);
+    const noise = await openDevice(instance, {}, index);
     for (let count = 0; count < 1500; count++) {
       const datagram = Buffer.from(systemRandom.bytes(count % 90));
       // half of them begin as a CoAP request or as a DTLS record does
@@ -225,7 +180,7 @@ test("noise does no harm: random and truncated datagrams on both kinds of listen
       if (count % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
   }
-  const own = await device(instance, { psk: pskOf(assignment("urn:dev:1")) });
+  const own = await openDevice(instance, { psk: pskOf(assignment("urn:dev:1")) });
   assert.equal(await own.bootstrap("urn:dev:1"), "2.04");
   await own.finished;
   assert.deepEqual(
