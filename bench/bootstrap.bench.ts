@@ -180,7 +180,7 @@ function handlers(assignments: readonly Assignment[], applied: Notification[]): 
       applied.push(...body.notifications);
       return {};
     },
-    assignments: (_id, write) => {
+    assignments: () => (write) => {
       void (async () => {
         await write(
           { type: "fleet", uri: URI, recipe: builtInRecipe("berth-1"), skew: SKEW, counter: 0 },

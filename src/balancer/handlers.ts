@@ -57,7 +57,10 @@ export function controlHandlers(balancer: Balancer): ControlHandlers {
       epochs: balancer.epochs.views(),
       collisions: balancer.publisher.collisions,
     }),
-    assignments: (id, write, signal) => void balancer.stream(id, write, signal),
+    assignments: (id, signal) => {
+      if (balancer.instances.get(id)?.state !== "up") throw notRegistered(id);
+      return (write) => void balancer.stream(id, write, signal);
+    },
   };
 }
 

@@ -23,8 +23,11 @@ export type Handler<Op extends Operation<unknown, unknown, unknown, unknown>> = 
 
 /** A handler for each operation of the control API, and one for the stream of assignments. */
 export type ControlHandlers = { readonly [Name in keyof ControlApi]: Handler<ControlApi[Name]> } & {
-  /** Called when an instance opens its stream; `write` gives it an event, `signal` says that it has gone. */
-  readonly assignments: (id: string, write: AssignmentWriter, signal: AbortSignal) => void;
+  /**
+   * Called when an instance opens its stream: gives what fills it, or throws NotFound. `signal` says that the instance
+   * has gone.
+   */
+  readonly assignments: (id: string, signal: AbortSignal) => (write: AssignmentWriter) => void;
 };
 
 /** Writes events to the stream; resolves when there is room for more. */
@@ -55,6 +58,11 @@ export interface ControlServer {
   close(): Promise<void>;
 }
 
+/** A batch of 5000 devices, each with a key or two and some attributes, bytes. */
+const BODY_LIMIT = 16 * 1024 * 1024;
+/** An endpoint client name of 252 bytes, all of them percent-encoded. */
+const PARAMETER_LIMIT = 1000;
+
 /**
  * Serves the control API: every request is checked for its role's token, parsed by its schema, and answered
  * in JSON; errors are `{code, message}`.
@@ -62,7 +70,11 @@ export interface ControlServer {
  */
 export async function serveControl(options: ControlServerOptions): Promise<ControlServer> {
   const { handlers, log } = options;
-  const common = { bodyLimit: 16 * 1024 * 1024, forceCloseConnections: true } as const;
+  const common = {
+    bodyLimit: BODY_LIMIT,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: PARAMETER_LIMIT },
+  } as const;
   const app: FastifyInstance =
     options.tls === undefined ? Fastify(common) : (Fastify({ ...common, https: options.tls }) as unknown as FastifyInstance);
   const authorised = tokenCheck(options.tokens);
@@ -90,11 +102,12 @@ export async function serveControl(options: ControlServerOptions): Promise<Contr
   app.get<{ Params: { id: string } }>(ASSIGNMENTS_PATH, (request, reply) => {
     if (!authorised(request, "instance")) return refuse(reply);
     const gone = new AbortController();
+    const stream = handlers.assignments(request.params.id, gone.signal);
     reply.hijack();
     reply.raw.writeHead(200, { "content-type": "application/x-ndjson" });
     reply.raw.flushHeaders();
     reply.raw.on("close", () => gone.abort());
-    handlers.assignments(request.params.id, lineWriter(reply.raw, gone.signal), gone.signal);
+    stream(lineWriter(reply.raw, gone.signal));
     return reply;
   });
   try {

@@ -185,12 +185,11 @@ export class World {
     const gone = new AbortController();
     this.api.assignments(
       id,
-      async (...given) => {
-        await breathe();
-        events.push(...given);
-      },
       gone.signal,
-    );
+    )(async (...given) => {
+      await breathe();
+      events.push(...given);
+    });
     return { events: settled, close: () => gone.abort() };
   }
 

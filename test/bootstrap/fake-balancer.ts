@@ -128,7 +128,7 @@ export class FakeBalancer {
       putProfile: unused,
       rotate: unused,
       status: unused,
-      assignments: (_id, write, signal) => {
+      assignments: (_id, signal) => (write) => {
         this.#streams.add(write);
         signal.addEventListener("abort", () => this.#streams.delete(write));
         const profiles = Object.entries(this.profiles).map(([name, profile]) => ({ type: "profile", name, profile }) as const);

@@ -148,6 +148,8 @@ test("what is not there is 404 with a code", async () => {
       { boot: "b", notifications: [] },
       "instance nobody is not registered",
     ],
+    ["GET", "/v1/instances/nobody/assignments", instance, undefined, "instance nobody is not registered"],
+    ["GET", `/v1/devices/${"%20".repeat(252)}`, operator, undefined, `no device ${" ".repeat(252)}`],
     ["GET", "/v2/anything", operator, undefined, "no such path; see /v1/openapi.json"],
   ];
   for (const [method, path, token, body, message] of asked) {
