@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
-import { berth, type Ended } from "../support/program.ts";
+import { after, before, describe, test } from "node:test";
+import { berth, berthMany, type Ended } from "../support/program.ts";
 
 /* What is wrong with a configuration is said in one line at start, with exit code 2. */
 
@@ -26,11 +26,11 @@ function configWith(changes: object): string {
   return JSON.stringify(whole);
 }
 
-let count = 0;
-function startWith(text: string): Promise<Ended> {
-  const path = join(folder, `berth-${++count}.yaml`);
+/** Writes a configuration and gives the command that starts a balancer with it. */
+function commandFor(text: string, index: number): string[] {
+  const path = join(folder, `berth-${index}.yaml`);
   writeFileSync(path, text);
-  return berth(["balancer", "--config", path]);
+  return ["balancer", "--config", path];
 }
 
 const tokens = { operatorToken: "operator.token", instanceToken: "instance.token" };
@@ -93,16 +93,22 @@ const CASES: readonly [what: string, text: string, says: RegExp][] = [
   ],
 ];
 
-for (const [what, text, says] of CASES) {
-  test(what, async () => {
-    const { code, stdout, stderr } = await startWith(text);
-    assert.equal(code, 2, stderr);
-    assert.equal(stdout, "");
-    assert.match(stderr, /^berth: [^\n]+\n$/);
-    assert.match(stderr, says);
-    assert.doesNotMatch(stderr, /swordfish|0123456789abcdef/, "no secret is repeated");
+describe("a balancer does not start with", () => {
+  let results: readonly Ended[] = [];
+  before(async () => {
+    results = await berthMany(CASES.map(([, text], index) => commandFor(text, index)));
   });
-}
+  for (const [index, [what, , says]] of CASES.entries()) {
+    test(what, () => {
+      const { code, stdout = "", stderr = "" } = results[index] ?? {};
+      assert.equal(code, 2, stderr);
+      assert.equal(stdout, "");
+      assert.match(stderr, /^berth: [^\n]+\n$/);
+      assert.match(stderr, says);
+      assert.doesNotMatch(stderr, /swordfish|0123456789abcdef/, "no secret is repeated");
+    });
+  }
+});
 
 test("without a configuration: how to get one", async () => {
   const { code, stderr } = await berth(["balancer"], { cwd: folder });

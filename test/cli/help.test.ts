@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { test } from "node:test";
-import { berth, type Ended } from "../support/program.ts";
+import { before, describe, test } from "node:test";
+import { berth, berthMany, type Ended } from "../support/program.ts";
 
 const COMMANDS = [
   "demo",
@@ -35,7 +35,7 @@ test("berth --help lists every command and the exit codes; without a command it 
 });
 
 test("every command's --help says what it does, and what each of its options is for", async () => {
-  const outputs = await Promise.all(COMMANDS.map((command) => berth([command, "--help"])));
+  const outputs = await berthMany(COMMANDS.map((command) => [command, "--help"]));
   for (const [index, { code, stdout }] of outputs.entries()) {
     assert.equal(code, 0);
     assert.ok(stdout.startsWith(`Usage: berth ${COMMANDS[index]}`), stdout);
@@ -85,6 +85,18 @@ const WRONG: readonly [args: readonly string[], says: RegExp][] = [
   [["demo", "--kill-one", "--instances", "1"], /--kill-one: needs 2 instances or more/],
 ];
 
-for (const [args, says] of WRONG) {
-  test(`berth ${args.join(" ")}: ${says.source.replaceAll("\\", "")}`, async () => isWrongUsage(await berth(args), says));
-}
+describe("wrong usage is told in one line, with exit code 2", () => {
+  let results: readonly Ended[] = [];
+  before(async () => {
+    results = await berthMany(WRONG.map(([args]) => args));
+  });
+  for (const [index, [args, says]] of WRONG.entries()) {
+    test(`berth ${args.join(" ")}: ${says.source.replaceAll("\\", "")}`, () => {
+      const result = results[index];
+      assert.ok(result !== undefined);
+      isWrongUsage(result, says);
+    });
+  }
+
+  test("also from a process of its own", async () => isWrongUsage(await berth(["devces"]), /unknown command 'devces'/));
+});

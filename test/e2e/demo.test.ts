@@ -78,15 +78,6 @@ test("it says what it does, stays up until Ctrl-C, takes everything down, and ha
   assert.doesNotMatch(logs.join(), /bs[a-z2-7]{16}\./, "a live name is in the log");
 });
 
-test("killed without a chance to take its processes down, they end by themselves", async (t) => {
-  const { folder, args } = await place(t);
-  const program = startBerth(["demo", "--devices", "20", ...args]);
-  await program.says(/Everything stays up until Ctrl-C/);
-  program.kill("SIGKILL");
-  await program.ended;
-  await isDown(folder);
-});
-
 test("an address that is taken is named, in one line", async (t) => {
   const { args } = await place(t);
   const [, address = "", , port] = args;

@@ -157,3 +157,12 @@ test("no key and no live name is in any log", async () => {
     }
   }
 });
+
+test("serve is killed without a chance to take its processes down: they end by themselves", async () => {
+  await system.program("serve").stop("SIGKILL");
+  const isDown = async (): Promise<boolean> => {
+    const { code, stderr } = await system.berth("instances");
+    return code === 1 && stderr.includes("no balancer at");
+  };
+  await until(isDown, "the balancer ends");
+});

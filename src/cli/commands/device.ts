@@ -19,6 +19,9 @@ interface DeviceCommandOptions extends DeviceSideOptions {
   readonly json?: true;
 }
 
+/** Longer than until an instance sends its Finish a second time, ms. */
+const LINGER = 2000;
+
 /** `berth device`: plays one device. */
 export function addDevice(program: Command): void {
   deviceSideOptions(program.command("device"))
@@ -58,6 +61,8 @@ export function addDevice(program: Command): void {
         },
       );
       const result = await client.bootstrap();
+      // It goes on answering what the instance repeats, for as long as repeats come on a network that loses nothing.
+      if (impairment === undefined) setTimeout(() => client.stop(), LINGER).unref();
       const tree = describeTree(result.tree);
       const { number, address, port, elapsed } = result;
       if (options.json) {
