@@ -64,7 +64,6 @@ function storageOf(devices: number, instances: number): Storage {
     instances: {
       all: async () => Array.from({ length: instances }, (_, number) => storedInstance(number)),
       put: async () => {},
-      remove: nothing,
     },
     settings: { get: async () => undefined, put: nothing },
     close: async () => {},

@@ -6,6 +6,8 @@ import { storageError } from "./sql-error.ts";
 /** Imports, saves and lists of one balancer at once; more would only queue in the server. */
 const MAX_CONNECTIONS = 4;
 const CONNECT_TIMEOUT = 10_000;
+/** A server that hangs must not hold up failover for ever: a query that takes longer has failed. */
+const QUERY_TIMEOUT = 30_000;
 
 /** bigint (OID 20) as a number: ours are milliseconds and counters, all below 2^53. */
 const TYPES: pg.CustomTypesConfig = {
@@ -22,6 +24,7 @@ export async function openPostgres(url: string): Promise<Database> {
     connectionString: url,
     max: MAX_CONNECTIONS,
     connectionTimeoutMillis: CONNECT_TIMEOUT,
+    query_timeout: QUERY_TIMEOUT,
     types: TYPES,
   });
   // An idle connection that breaks is replaced at the next query, which reports if there is something to report.

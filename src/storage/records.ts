@@ -64,11 +64,6 @@ export function createInstances(database: Database): Instances {
       database.query<StoredInstance>(
         `select id, ipv4, ipv6, state, registered_at as "registeredAt", last_seen as "lastSeen" from instance order by id`,
       ),
-    remove: (id) =>
-      database.transaction(async (connection) => {
-        await connection.query("delete from instance where id = $1", [id]);
-        await connection.query("delete from notification_mark where instance = $1", [id]);
-      }),
   };
 }
 

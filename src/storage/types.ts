@@ -144,8 +144,6 @@ export interface StoredInstance {
 export interface Instances {
   put(instance: StoredInstance): Promise<void>;
   all(): Promise<StoredInstance[]>;
-  /** Also removes its marks. Its devices keep their allocation; the balancer moves them. */
-  remove(id: string): Promise<void>;
 }
 
 /** Small values by key, as JSON, in clear: never a secret. */

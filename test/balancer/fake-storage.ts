@@ -78,7 +78,6 @@ export class FakeStorage implements Storage {
       this.#instances.set(instance.id, instance);
     },
     all: async () => [...this.#instances.values()],
-    remove: async (id) => void this.#instances.delete(id),
   };
 
   readonly settings: Storage["settings"] = {
