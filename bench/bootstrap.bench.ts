@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, execFileSync, fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { type Assignment, type AssignmentEvent, type Notification, ROUTES } from "../src/control/index.ts";
@@ -13,8 +13,8 @@ import type { FromInstance, FromLoad, LoadDevice, ToInstance, ToLoad } from "./b
 const TOKEN = "bench-token";
 const URI = "coaps://bs.example.com:5684";
 const SKEW = 300_000;
-/** What is played before, so that code is compiled and buffers are grown. */
-const WARM_UP = 1500;
+/** What is played before, so that code is compiled, and as many associations linger as may: each new one then closes one. */
+const WARM_UP = 3000;
 /** The devices are played in so many parts. */
 const ROUNDS = 4;
 
@@ -52,34 +52,27 @@ export async function run(args: readonly string[]): Promise<Record<string, unkno
     handlers: handlers(assignments, applied),
     log: silentLogger,
   });
-  const instance = child("instance", flags(args));
-  const load = child("load", []);
+  execFileSync(process.execPath, [join(import.meta.dirname, "..", "scripts", "build.mjs")], { stdio: "inherit" });
+  const instance = child("instance.js", flags(args));
+  const load = child("load.ts", ["--import", "tsx"]);
   try {
     const { port } = await ask(instance, { type: "start", url: `http://127.0.0.1:${control.port}`, token: TOKEN }, "listening");
     while ((await ask(instance, { type: "measure" }, "measured")).devices < assignments.length) await pause(50);
-    const settle = async (completed: number): Promise<Extract<FromInstance, { type: "measured" }>> => {
-      for (;;) {
-        const measured = await ask(instance, { type: "measure" }, "measured");
-        const told = applied.filter(({ kind }) => kind === "completed").length;
-        if (measured.associations === 0 && told >= completed) return measured;
-        await pause(100);
-      }
-    };
     const names = liveNames(assignments.slice(0, WARM_UP + devices));
     await playAll(load, { port, concurrency, devices: names.slice(0, WARM_UP) });
-    let before = await settle(WARM_UP);
+    let before = await ask(instance, { type: "measure" }, "measured");
     const rounds: Round[] = [];
     for (let round = 0; round < ROUNDS; round++) {
       const [from, to] = [round, round + 1].map((part) => WARM_UP + Math.floor((devices * part) / ROUNDS));
       const result = await playAll(load, { port, concurrency, devices: names.slice(from, to) });
-      const rss = (await ask(instance, { type: "measure" }, "measured")).rss;
       assert.equal(result.failed, 0, `${result.failed} devices failed`);
-      const after = await settle(to ?? 0);
+      const after = await ask(instance, { type: "measure" }, "measured");
       const each = (after.cpu - before.cpu) / result.finished;
-      rounds.push({ each, inKernel: (after.system - before.system) / result.finished, rss, times: result.times });
+      rounds.push({ each, inKernel: (after.system - before.system) / result.finished, rss: after.rss, times: result.times });
       console.error(`  round ${round + 1}: ${result.finished} bootstraps, ${Math.round(each * 1000)} us each`);
       before = after;
     }
+    while (applied.length < 2 * (WARM_UP + devices)) await pause(50);
     // What else runs on the machine can only make a round dearer, so the cheapest comes nearest to the truth.
     const best = rounds.reduce((a, b) => (b.each < a.each ? b : a));
     const times = rounds.flatMap((round) => round.times).sort((a, b) => a - b);
@@ -131,8 +124,8 @@ function flags(args: readonly string[]): string[] {
   return at === -1 ? [] : (args[at + 1] ?? "").split(" ");
 }
 
-function child(role: "instance" | "load", nodeFlags: readonly string[]): ChildProcess {
-  return fork(join(import.meta.dirname, "bootstrap", `${role}.ts`), { execArgv: [...nodeFlags, "--import", "tsx"] });
+function child(file: string, nodeFlags: readonly string[]): ChildProcess {
+  return fork(join(import.meta.dirname, "bootstrap", file), { execArgv: [...nodeFlags] });
 }
 
 async function ask<Type extends FromInstance["type"]>(

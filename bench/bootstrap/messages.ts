@@ -10,7 +10,6 @@ export type FromInstance =
   | {
       readonly type: "measured";
       readonly devices: number;
-      readonly associations: number;
       /** CPU time of the process so far, user and system, ms. */
       readonly cpu: number;
       /** The part of it the kernel took. */

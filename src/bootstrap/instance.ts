@@ -149,11 +149,6 @@ export class BootstrapInstance {
     return this.#directory.size;
   }
 
-  /** DTLS associations it holds at present. */
-  get associations(): number {
-    return this.#open.reduce((sum, open) => sum + open.associations, 0);
-  }
-
   /**
    * Leaves cleanly: takes no new handshakes, waits a while for the sessions in progress, hands over the last
    * notifications, takes leave of the balancer, closes.
@@ -217,7 +212,8 @@ export class BootstrapInstance {
 
   /** One line for all devices of the last seconds, if anything has happened. */
   #summarise(): void {
-    const counts = { ...this.#service.counts, handshakes: this.#handshakes, associations: this.associations };
+    const associations = this.#open.reduce((sum, open) => sum + open.associations, 0);
+    const counts = { ...this.#service.counts, handshakes: this.#handshakes, associations };
     const text = JSON.stringify(counts);
     const suppressed = this.#deviceLog.takeSuppressed();
     if (text === this.#summarised && suppressed === 0) return;
