@@ -41,7 +41,7 @@ export const ACK_TIMEOUT: Milliseconds = 2_000;
 export const ACK_RANDOM_FACTOR = 1.5;
 export const MAX_RETRANSMIT = 4;
 /** RFC 7252 section 4.8.2: the longest a datagram is expected to be under way. */
-export const MAX_LATENCY: Milliseconds = 100_000;
+const MAX_LATENCY: Milliseconds = 100_000;
 /** RFC 7252 section 4.8.2: the time a message id must not be used again, 247 s with the default parameters. */
 export const EXCHANGE_LIFETIME: Milliseconds = exchangeLifetime(ACK_TIMEOUT, ACK_RANDOM_FACTOR, MAX_RETRANSMIT);
 

@@ -1,10 +1,7 @@
 export {
-  ACK_RANDOM_FACTOR,
-  ACK_TIMEOUT,
   Code,
   EXCHANGE_LIFETIME,
   isSuccess,
-  MAX_RETRANSMIT,
   type Method,
   type ResponseCode,
 } from "./constants.ts";

@@ -2,7 +2,7 @@ export { decodeContent, decodeSenmlPack, encodeContent } from "./codec.ts";
 export { findInconsistencies } from "./consistency.ts";
 export { ContentFormat, isWriteFormat, WRITE_FORMATS, type WriteFormatName } from "./content-format.ts";
 export { type DiscoverAnswer, type DiscoverEntry, decodeDiscover, encodeDiscover } from "./discover.ts";
-export { InvalidPath, MalformedContent, ProfileMismatch, UnencodableValue, UnsupportedContentFormat } from "./errors.ts";
+export { InvalidPath, MalformedContent } from "./errors.ts";
 export { isLeshanConfig, type LeshanProfiles, parseLeshanConfig } from "./leshan.ts";
 export {
   type MultipleResource,

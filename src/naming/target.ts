@@ -22,7 +22,7 @@ const PATH_AND_QUERY = /^(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*$/;
 /** Longest LwM2M Server URI this system makes or takes (N5), and the longest host name and label (RFC 1035 section 2.3.4). */
 export const MAX_URI = 255;
 export const MAX_NAME = 253;
-export const MAX_LABEL = 63;
+const MAX_LABEL = 63;
 
 /** A URI in parts, of which host, path and query may hold placeholders such as `{token}`. */
 export interface Template {

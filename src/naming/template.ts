@@ -30,7 +30,7 @@ export interface Filling {
 const PLACEHOLDER = /\{([a-z]+)\}/g;
 
 /** Characters of the token: the same for every name of a recipe. */
-export function tokenLength({ token, function: name, options = {} }: Recipe): number {
+function tokenLength({ token, function: name, options = {} }: Recipe): number {
   return (
     token.first ??
     token.last ??
@@ -139,7 +139,7 @@ function percentEncode(text: string): string {
 }
 
 /** The text of the pieces, filled in. */
-export function fillPieces(pieces: readonly Piece[], recipe: Recipe, filling: Filling, inHost: boolean): string {
+function fillPieces(pieces: readonly Piece[], recipe: Recipe, filling: Filling, inHost: boolean): string {
   let text = "";
   for (const piece of pieces) {
     if (typeof piece === "string") text += piece;

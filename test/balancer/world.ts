@@ -18,8 +18,8 @@ import { FakeStorage } from "./fake-storage.ts";
 /** 2026-01-01T10:00:00Z: the middle of an epoch of the recipe berth-1, which lasts from 09:30 to 10:30. */
 export const NOW: Instant = 1_767_261_600_000;
 export const MINUTE: Milliseconds = 60_000;
-export const URI = "coaps://bs.example.com:5684";
-export const ZONE = "example.com";
+const URI = "coaps://bs.example.com:5684";
+const ZONE = "example.com";
 export const TIMING: Timing = { ttl: 30_000, skew: 5 * MINUTE, lead: 5 * MINUTE, grace: 5.5 * MINUTE };
 const NO_LOAD = { sessions: 0, handshakes: 0, completed: 0, failed: 0, cpu: 0 };
 

@@ -70,7 +70,7 @@ function uint(value: number): Buffer {
 }
 
 /** A message in a comparable form; what differs shows in the assertion. */
-export function readable(datagram: Uint8Array): unknown {
+function readable(datagram: Uint8Array): unknown {
   const { token, options, payload, messageId, code } = parse(Buffer.from(datagram));
   const type = TYPES[((datagram[0] ?? 0) >> 4) & 3];
   return {

@@ -17,7 +17,7 @@ import {
 export type VectorValue = readonly [type: ResourceType, value: string | number | boolean];
 export type VectorResources = Readonly<Record<string, VectorValue | Readonly<Record<string, VectorValue>>>>;
 
-export function toValue([type, value]: VectorValue): ResourceValue {
+function toValue([type, value]: VectorValue): ResourceValue {
   if (type === "opaque") return { type, value: new Uint8Array(Buffer.from(String(value), "hex")) };
   if (type === "objlnk") {
     const [objectId = 0, instanceId = 0] = String(value).split(":").map(Number);
