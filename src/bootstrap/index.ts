@@ -8,4 +8,3 @@ export type { Listener } from "./listeners.ts";
 export { type LookupOutcome, Lookups, type LookupsOptions } from "./lookups.ts";
 export { NotificationQueue, type Report } from "./notification-queue.ts";
 export { BootstrapService, type ServiceOptions } from "./service.ts";
-export { nextState, SESSION_BEGIN, type SessionInput, type SessionState } from "./session.ts";

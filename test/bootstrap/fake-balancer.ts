@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Assignment, AssignmentEvent, Lookup, LookupReply, Notification } from "../../src/control/index.ts";
+import { InvalidInput } from "../../src/lib/errors.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { builtInRecipe } from "../../src/naming/index.ts";
 import {
@@ -33,6 +34,8 @@ export class FakeBalancer {
   readonly left: string[] = [];
   /** How many batches to apply and then answer with an error, as if the answer were lost. */
   loseAnswers = 0;
+  /** How many batches to refuse as not fitting the schema. */
+  refuse = 0;
   readonly #known: Set<string> = new Set();
   readonly #streams: Set<AssignmentWriter> = new Set();
   readonly #sequences: Map<string, number> = new Map();
@@ -106,6 +109,11 @@ export class FakeBalancer {
       },
       notify: ({ params: { id }, body: { boot, notifications } }) => {
         known(id);
+        if (this.refuse > 0) {
+          this.refuse--;
+          this.#sequences.set(boot, notifications.at(-1)?.sequence ?? 0);
+          throw new InvalidInput("body: not as it should be");
+        }
         for (const notification of notifications) {
           this.received++;
           const last = this.#sequences.get(boot) ?? 0;

@@ -129,6 +129,29 @@ test("a batch whose answer is lost is sent again as it was, and applied once", L
   assert.ok(balancer.received > 4, "some came more than once");
 });
 
+test("a batch the balancer cannot take does not keep later ones waiting", LIMIT, async () => {
+  const { balancer, instance, log } = await startSite(["urn:dev:1", "urn:dev:2"], [COAP]);
+  balancer.refuse = 1;
+  const first = await openDevice(instance, { answer: () => null });
+  await first.bootstrap("urn:dev:1");
+  await until(() => log.lines.some((line) => line.startsWith("error")), "the refusal");
+  log.says(/error the balancer refuses notifications; they are dropped .*"notifications":1/);
+  const second = await openDevice(instance);
+  await second.bootstrap("urn:dev:2");
+  await until(() => balancer.told.includes("completed urn:dev:2"), "later notifications");
+});
+
+test("timers run on when the clock is set back", LIMIT, async () => {
+  let offset = 0;
+  const clock = { now: () => Date.now() + offset };
+  const { balancer, instance } = await startSite(["urn:dev:1"], [COAP], { clock, sessionDeadline: 500 });
+  const own = await openDevice(instance, { answer: () => null });
+  await own.bootstrap("urn:dev:1");
+  offset = -3_600_000;
+  await until(() => balancer.applied.length === 2, "the session's end");
+  assert.equal(balancer.applied[1]?.cause, "deadline");
+});
+
 test("recipes and profiles that cannot be used are logged, and the others serve on", LIMIT, async () => {
   const { balancer, instance, log } = await startSite(["urn:dev:1"], [COAP]);
   balancer.tell({ type: "profile", name: "broken", profile: { servers: 7 } });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type LockstepDevice, World } from "./lockstep.ts";
+import { assignment, type LockstepDevice, World } from "./lockstep.ts";
 
 /** Everything up to the first request. */
 function begin(device: LockstepDevice, request = "POST /bs?ep=urn:dev:1"): void {
@@ -83,6 +83,23 @@ test("the association outlives the session for a while, in which a Bootstrap-Req
   world.passes(2100);
   assert.equal(device.closed, true);
   assert.deepEqual(world.told(), ["commenced urn:dev:1", "completed urn:dev:1"]);
+});
+
+test("in a storm associations linger no longer than there is room: the oldest are closed first", () => {
+  const endpoints = Array.from({ length: 103 }, (_, index) => `urn:dev:${index}`);
+  const world = new World({ assigned: endpoints.map((endpoint) => assignment(endpoint)) });
+  const devices = endpoints.map((endpoint) => {
+    const device = world.device(`id-${endpoint}`);
+    begin(device, `POST /bs?ep=${endpoint}`);
+    configure(device);
+    device.answers("2.04");
+    return device;
+  });
+  const closed = (): number[] => devices.flatMap((device, index) => (device.closed ? [index] : []));
+  assert.deepEqual(closed(), [0, 1, 2]);
+  devices[3]?.leaves();
+  world.passes(5100);
+  assert.equal(closed().length, 102, "all but the one that left by itself");
 });
 
 test("deletes of what is not there or protected do not fail a session", () => {
