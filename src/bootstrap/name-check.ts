@@ -71,7 +71,7 @@ export function checkName(fleet: FleetNaming, device: Device, seen: SeenName, in
   const query = namer.varies.query && !isStaticQuery(fleet, seen.query) ? seen.query : undefined;
   const rest: SeenUri = { ...(path === undefined ? {} : { path }), ...(query === undefined ? {} : { query }) };
   const seenUris: SeenUri[] = [];
-  for (const host of [seen.serverName, seen.uriHost])
+  for (const host of new Set([seen.serverName, seen.uriHost]))
     if (host !== undefined && mayBeTemporary(fleet, host)) seenUris.push({ ...rest, host });
   if (seenUris.length === 0 && (path !== undefined || query !== undefined)) seenUris.push(rest);
   if (seenUris.length === 0) return "not-sent";

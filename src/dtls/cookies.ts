@@ -1,7 +1,8 @@
-import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { equalInConstantTime } from "../lib/bytes.ts";
 import type { Instant, Milliseconds } from "../lib/clock.ts";
 import { InvalidInput } from "../lib/errors.ts";
+import { fastHmac, MAX_FAST_KEY, MAX_FAST_MESSAGE } from "../lib/fast-hash.ts";
 import type { ClientHello } from "./client-hello.ts";
 import type { Peer } from "./types.ts";
 
@@ -16,12 +17,15 @@ const SECRET_MIN = 32;
  * peer's address and port, the time slot, and the parameters of its ClientHello.
  */
 export class CookieJar {
-  readonly #secret: KeyObject;
+  readonly #secret: Uint8Array;
+  /** What is authenticated, put together; reused, as every handshake needs two cookies. */
+  readonly #scratch: Buffer = Buffer.alloc(MAX_FAST_MESSAGE);
 
   /** @throws InvalidInput if the secret is shorter than 32 bytes */
   constructor(secret: Uint8Array) {
     if (secret.length < SECRET_MIN) throw new InvalidInput(`cookieSecret: needs ${SECRET_MIN} bytes, got ${secret.length}`);
-    this.#secret = createSecretKey(secret);
+    // A key longer than a block stands for its hash (RFC 2104 section 2).
+    this.#secret = secret.length > MAX_FAST_KEY ? createHash("sha256").update(secret).digest() : secret;
   }
 
   /** The cookie `peer` has to send back. */
@@ -36,11 +40,18 @@ export class CookieJar {
     return [slot, slot - 1].some((one) => equalInConstantTime(this.#cookie(peer, hello, one), hello.cookie));
   }
 
-  #cookie(peer: Peer, hello: ClientHello, slot: number): Buffer {
-    const mac = createHmac("sha256", this.#secret);
+  #cookie(peer: Peer, { head, tail }: ClientHello, slot: number): Buffer {
     // The peer's key and the slot end in a separator that neither contains; what follows frames its own lengths.
-    mac.update(`${slot}\n${peer.key}\n`).update(hello.head).update(hello.tail);
-    return mac.digest().subarray(0, COOKIE_LENGTH);
+    const prefix = `${slot}\n${peer.key}\n`;
+    const length = prefix.length + head.length + tail.length;
+    if (length > MAX_FAST_MESSAGE) {
+      const mac = createHmac("sha256", this.#secret).update(prefix, "latin1").update(head).update(tail);
+      return mac.digest().subarray(0, COOKIE_LENGTH);
+    }
+    this.#scratch.write(prefix, 0, "latin1");
+    this.#scratch.set(head, prefix.length);
+    this.#scratch.set(tail, prefix.length + head.length);
+    return Buffer.from(fastHmac(this.#secret, this.#scratch.subarray(0, length)), "latin1").subarray(0, COOKIE_LENGTH);
   }
 }
 

@@ -1,5 +1,5 @@
 import { fromHex, utf8 } from "../lib/bytes.ts";
-import { fastHkdf, fastHmac, MAX_FAST_KEY, MAX_FAST_MESSAGE } from "./fast-hash.ts";
+import { fastHkdf, fastHmac, MAX_FAST_KEY, MAX_FAST_MESSAGE } from "../lib/fast-hash.ts";
 import { messageText } from "./message.ts";
 import { checkSecret, nameKey } from "./name-key.ts";
 import type { Recipe } from "./recipe.ts";

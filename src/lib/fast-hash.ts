@@ -2,8 +2,8 @@ import { hash } from "node:crypto";
 
 /*
  * HMAC-SHA-256 and HKDF-SHA-256 for many short messages. `hash()` in one call with its result as a binary string is several
- * times as fast as the objects of `createHmac`, as no native object is made per call, and the scratch is reused. What is
- * computed is said by the plain functions in `functions/`; a property test holds the two together.
+ * times as fast as the objects of `createHmac`, as no native object is made per call, and the scratch is reused. A property test holds it
+ * to what node computes plainly.
  */
 const BLOCK = 64;
 const DIGEST = 32;
