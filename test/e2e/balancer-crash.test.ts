@@ -13,7 +13,7 @@ test("the balancer is killed while 1000 devices bootstrap: no device is lost or 
   const { instance, state } = await system.device(last.endpoint);
   assert.equal(state, "pending");
 
-  const fleet = startFleet(system, "--devices", "1000", "--burst", "6s");
+  const fleet = startFleet(t, system, "--devices", "1000", "--burst", "6s");
   await until(async () => (await system.status()).devices.completed >= 200, "200 devices completed");
   const before = (await system.status()).devices;
   assert.ok(before.completed < 1000, "the rest is still to come");

@@ -7,7 +7,7 @@ import { until } from "../support/until.ts";
 test("an instance is killed and started again: its devices go elsewhere within 7 s, and it is used again", async (t) => {
   const system = await System.start({ instances: 3, devices: 300, yaml: "session: { deadline: 5s }" });
   t.after(() => system.stop());
-  const fleet = startFleet(system, "--burst", "12s");
+  const fleet = startFleet(t, system, "--burst", "12s");
   await until(async () => (await system.status()).devices.completed >= 50, "50 devices completed");
   const killed = Date.now();
   await system.program("bs-1").stop("SIGKILL");

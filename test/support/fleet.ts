@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { TestContext } from "node:test";
 import type { FleetSummary } from "../../src/device/index.ts";
 import type { Program } from "./program.ts";
 import { startBerth } from "./program.ts";
@@ -6,15 +7,17 @@ import type { System } from "./system.ts";
 import { until } from "./until.ts";
 
 /** Starts `berth fleet` with all devices of the system. */
-export function startFleet(system: System, ...args: readonly string[]): Program {
-  return startBerth(["fleet", system.fleetFile, "--config", system.config, "--json", ...args]);
+export function startFleet(t: TestContext, system: System, ...args: readonly string[]): Program {
+  const fleet = startBerth(["fleet", system.fleetFile, "--config", system.config, "--json", ...args]);
+  t.after(() => fleet.stop("SIGKILL"));
+  return fleet;
 }
 
 /** Its summary, when all its devices completed. */
 export async function allCompleted(fleet: Program, devices: number): Promise<FleetSummary> {
-  const { code, stdout, stderr } = await fleet.ended;
-  assert.equal(code, 0, stderr);
-  const summary = JSON.parse(stdout) as FleetSummary;
+  // It says so when the last device is done; its devices go on answering for a while what instances repeat.
+  await fleet.says(/^\{.*\}\n/, 180);
+  const summary = JSON.parse(fleet.stdout) as FleetSummary;
   assert.deepEqual([summary.devices, summary.completed, summary.failed], [devices, devices, 0]);
   return summary;
 }

@@ -44,7 +44,6 @@ export function addFleet(program: Command): void {
       );
       const summary = await run.done;
       bar.end();
-      await run.closed;
       if (options.json) print(JSON.stringify(summary));
       else {
         if (summary.completed > 0)
@@ -55,6 +54,8 @@ export function addFleet(program: Command): void {
         );
         for (const [cause, count] of Object.entries(summary.causes)) say(`failed attempts: ${count} ${cause}`);
       }
+      // Devices still answer what instances repeat.
+      await run.closed;
       if (summary.failed > 0) throw new BerthError("devices-failed", `${summary.failed} devices did not complete`);
     });
 }
