@@ -1,6 +1,5 @@
-import { once } from "node:events";
 import { request } from "node:http";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Random } from "../../src/lib/random.ts";
 import { hostile, oneOf, pick, twisted } from "./mutate.ts";
@@ -28,7 +27,12 @@ async function tcpOnce(address: string, port: number, corpus: readonly Uint8Arra
     socket.write(random.uniform() < 0.8 ? Buffer.concat([length, message]) : message);
   }
   if (random.uniform() < 0.5) socket.end();
-  await Promise.race([once(socket, "close"), pause(50)]);
+  await closed(socket, 50);
+}
+
+/** Waits until the other side has closed, by whatever means, or a little while, and closes. */
+async function closed(socket: Socket, patience: number): Promise<void> {
+  await Promise.race([new Promise((resolve) => socket.on("close", resolve)), pause(patience)]);
   socket.destroy();
 }
 
@@ -85,8 +89,7 @@ async function noHttp({ address, port }: ControlTarget, corpus: readonly Uint8Ar
   socket.on("error", () => {});
   socket.resume();
   socket.end(hostile(random, corpus));
-  await Promise.race([once(socket, "close"), pause(100)]);
-  socket.destroy();
+  await closed(socket, 100);
   return "bytes";
 }
 
@@ -99,7 +102,8 @@ async function almostRight({ address, port, tokens }: ControlTarget, random: Ran
   const headers = { authorization: `Bearer ${token}`, "content-type": random.uniform() < 0.95 ? "application/json" : "text/x" };
   return new Promise((resolve) => {
     const call = request({ host: address, port, method, path: target, headers }, (response) => {
-      response.resume().on("end", () => resolve(String(response.statusCode)));
+      response.on("error", () => {});
+      response.resume().on("close", () => resolve(String(response.statusCode)));
     });
     call.on("error", () => resolve("cut off"));
     call.end(payload);
