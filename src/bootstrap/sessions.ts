@@ -35,7 +35,7 @@ const LINGER: Milliseconds = 5000;
  * How many may; in a storm the oldest are closed earlier, as nearly all of them linger for nothing. OpenSSL keeps some
  * 45 kB for each, and memory that is not used again soon is out of the processor's caches: 2,000 made a bootstrap cost 40 % more.
  */
-const MAX_LINGERING = 100;
+const MAX_LINGERING = 64;
 /** The control API's limit for a report's detail. */
 const MAX_DETAIL = 300;
 

@@ -86,7 +86,7 @@ test("the association outlives the session for a while, in which a Bootstrap-Req
 });
 
 test("in a storm associations linger no longer than there is room: the oldest are closed first", () => {
-  const endpoints = Array.from({ length: 103 }, (_, index) => `urn:dev:${index}`);
+  const endpoints = Array.from({ length: 67 }, (_, index) => `urn:dev:${index}`);
   const world = new World({ assigned: endpoints.map((endpoint) => assignment(endpoint)) });
   const devices = endpoints.map((endpoint) => {
     const device = world.device(`id-${endpoint}`);
@@ -99,7 +99,7 @@ test("in a storm associations linger no longer than there is room: the oldest ar
   assert.deepEqual(closed(), [0, 1, 2]);
   devices[3]?.leaves();
   world.passes(5100);
-  assert.equal(closed().length, 102, "all but the one that left by itself");
+  assert.equal(closed().length, 66, "all but the one that left by itself");
 });
 
 test("deletes of what is not there or protected do not fail a session", () => {
