@@ -10,16 +10,18 @@ export interface ConnectOptions {
 }
 
 /** Where tokens may stand instead of a file, so that none is ever an argument others can see. */
-const TOKEN_VARIABLE = "BERTH_TOKEN";
+const TOKEN_VARIABLES = { operator: "BERTH_TOKEN", instance: "BERTH_INSTANCE_TOKEN" } as const;
 const URL_VARIABLE = "BERTH_URL";
 
 /**
- * A client of the balancer's control API: flags first, then the environment, then the configuration.
+ * A client of the balancer's control API: flags first, a configuration that was asked for among them, then the
+ * environment, then the configuration that lies here.
  * @throws InvalidInput if no balancer or no token is known
  */
 export function connect(options: ConnectOptions, role: "operator" | "instance" = "operator"): ControlClient {
   const config = findConfig(options.config);
-  const url = options.url ?? process.env[URL_VARIABLE] ?? (config && controlUrl(config));
+  const asked = options.config === undefined ? undefined : config;
+  const url = options.url ?? (asked && controlUrl(asked)) ?? process.env[URL_VARIABLE] ?? (config && controlUrl(config));
   if (url === undefined)
     throw new InvalidInput(`which balancer? Give --url URL, ${URL_VARIABLE}, or a berth.yaml with --config FILE`);
   if (!/^https?:\/\/[^/]/.test(url) || !URL.canParse(url))
@@ -46,10 +48,14 @@ export function readToken(path: string | undefined, key: "operatorToken" | "inst
 
 function tokenFor(options: ConnectOptions, config: Config | undefined, role: "operator" | "instance"): string {
   if (options.tokenFile !== undefined) return readText(options.tokenFile).trim();
-  const fromEnvironment = process.env[TOKEN_VARIABLE];
-  if (fromEnvironment !== undefined) return fromEnvironment;
   const key = role === "operator" ? "operatorToken" : "instanceToken";
-  if (config === undefined)
-    throw new InvalidInput(`no token: give --token-file FILE, ${TOKEN_VARIABLE}, or a berth.yaml with --config FILE`);
-  return readToken(config.control[key], key);
+  const variable = TOKEN_VARIABLES[role];
+  const path = config?.control[key];
+  if (options.config !== undefined && path !== undefined) return readToken(path, key);
+  const fromEnvironment = process.env[variable];
+  if (fromEnvironment !== undefined) return fromEnvironment;
+  if (config === undefined) {
+    throw new InvalidInput(`no token: give --token-file FILE, ${variable}, or a berth.yaml with --config FILE`);
+  }
+  return readToken(path, key);
 }

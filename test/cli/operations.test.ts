@@ -148,9 +148,15 @@ urn:csv:7,${KEY.toUpperCase()},"a ""quoted"" group"
   });
 
   test("is told in one line when the token is wrong", async () => {
-    const { code, stderr } = await berth(["devices", "--config", system.config], { env: { BERTH_TOKEN: "x".repeat(32) } });
+    const wrong = file("wrong.token", "x".repeat(32));
+    const { code, stderr } = await berth(["devices", "--config", system.config, "--token-file", wrong]);
     assert.equal(code, 1);
     assert.equal(stderr, "berth: this needs the token of its role as a bearer token\n");
+  });
+
+  test("asks the balancer of the configuration it names, whatever the environment says", async () => {
+    const env = { BERTH_URL: "http://127.0.0.1:1", BERTH_TOKEN: "x".repeat(32) };
+    assert.equal((await berth(["devices", "--config", system.config], { env })).code, 0);
   });
 
   test("is told in one line when the balancer cannot be reached", async () => {
