@@ -29,6 +29,8 @@ export interface UdpOptions {
 
 /** Bytes that may wait for the kernel to take them; beyond, datagrams are dropped instead of filling memory. */
 const SEND_QUEUE = 4 * 1024 * 1024;
+/** It is looked at once in so many datagrams. */
+const QUEUE_CHECK = 64;
 
 /** A socket could not be bound. Codes `address-in-use`, `address-not-available`, `permission-denied`, `cannot-listen`. */
 export class CannotListen extends BerthError {}
@@ -54,14 +56,17 @@ export function openUdp(options: UdpOptions): Promise<UdpSocket> {
       socket.on("message", (bytes: Buffer, from: RemoteInfo) => options.onDatagram(bytes, from.address, from.port));
       const bound = socket.address();
       let open = true;
-      const dropErrors = (): void => {};
+      let sent = 0;
+      let full = false;
       resolve({
         address: bound.address,
         port: bound.port,
         send: (bytes, port, address) => {
           // A forged source can have port 0, which node refuses by throwing.
-          if (!open || port === 0 || socket.getSendQueueSize() > SEND_QUEUE) return;
-          socket.send(bytes, port, address, dropErrors);
+          if (!open || port === 0) return;
+          if (full || sent++ % QUEUE_CHECK === 0) full = socket.getSendQueueSize() > SEND_QUEUE;
+          // Without a callback: what cannot be sent is lost without a word, and a callback costs as much as the rest.
+          if (!full) socket.send(bytes, port, address);
         },
         close: () =>
           new Promise((closed) => {
