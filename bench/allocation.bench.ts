@@ -3,15 +3,22 @@ import { type BenchFleet, instanceId, startFleet } from "./balancer/fleet.ts";
 import { cpuOf, figure } from "./balancer/slice-watch.ts";
 
 /**
- * Even allocation of `--names N` (default 10^5) to `--instances N` (default 8): how even it is, how many names move when
+ * Even allocation of `--names N` (default: 10^4, 10^5 and 10^6 in turn) to `--instances N` (default 8): how even it is, how many names move when
  * one instance leaves and when it joins again, as a share of all names (ideal: 1/instances each), and what the leave
  * costs: CPU from the word that it leaves to the last name in DNS, and the longest time at a stretch.
  */
 export async function run(args: readonly string[]): Promise<Record<string, unknown>> {
-  const options = { names: { type: "string", default: "100000" }, instances: { type: "string", default: "8" } } as const;
+  const options = { names: { type: "string" }, instances: { type: "string", default: "8" } } as const;
   const { values } = parseArgs({ args: [...args], options });
-  const [names, instances] = [Number(values.names), Number(values.instances)];
+  const instances = Number(values.instances);
   await measure(10_000, 3); // warms the compiler up
+  if (values.names !== undefined) return allocate(Number(values.names), instances);
+  const figures: Record<string, unknown> = {};
+  for (const names of [10_000, 100_000, 1_000_000]) figures[names] = await allocate(names, instances);
+  return figures;
+}
+
+async function allocate(names: number, instances: number): Promise<Record<string, unknown>> {
   const even = await measure(names, instances);
   console.error(
     `${names} names, ${instances} instances: max/mean ${even.maxOverMean}; one leaves: ${even.movedOnLeave} move, in ${even.ms} ms of CPU,` +
