@@ -4,6 +4,7 @@ import { toHex } from "../lib/bytes.ts";
 import type { Clock, Milliseconds } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
+import { SteadyClock } from "../lib/steady-clock.ts";
 import { pause, Ticker } from "../net/index.ts";
 import { BACKOFF_LIMITS, Backoff, type BackoffLimits } from "./backoff.ts";
 import { type BalancerApi, BalancerLink } from "./balancer-link.ts";
@@ -21,7 +22,6 @@ import { Lookups } from "./lookups.ts";
 import { NotificationQueue } from "./notification-queue.ts";
 import { Notifier } from "./notifier.ts";
 import { BootstrapService } from "./service.ts";
-import { SteadyClock } from "./steady-clock.ts";
 
 /** Options of {@link BootstrapInstance.start}. */
 export interface InstanceOptions {
