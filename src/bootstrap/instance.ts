@@ -1,5 +1,6 @@
 import type { InstanceAddresses, InstanceLoad } from "../control/index.ts";
 import { loadOpenSsl } from "../dtls/index.ts";
+import { addressAndPort } from "../lib/address.ts";
 import { toHex } from "../lib/bytes.ts";
 import type { Clock, Milliseconds } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
@@ -233,5 +234,5 @@ export class BootstrapInstance {
 }
 
 function uriOf({ scheme, address, port }: Listener): string {
-  return `${scheme}://${address.includes(":") ? `[${address}]` : address}:${port}`;
+  return `${scheme}://${addressAndPort({ address, port })}`;
 }

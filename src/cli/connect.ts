@@ -1,3 +1,4 @@
+import { addressAndPort } from "../lib/address.ts";
 import { InvalidInput } from "../lib/errors.ts";
 import { ControlClient } from "../net/index.ts";
 import { type Config, findConfig, readText } from "./config.ts";
@@ -33,8 +34,7 @@ export function connect(options: ConnectOptions, role: "operator" | "instance" =
 /** The URL instances and commands reach the balancer at. */
 function controlUrl(config: Config): string {
   const { url, tls, listen } = config.control;
-  const host = listen.address.includes(":") ? `[${listen.address}]` : listen.address;
-  return url ?? `${tls === undefined ? "http" : "https"}://${host}:${listen.port}`;
+  return url ?? `${tls === undefined ? "http" : "https"}://${addressAndPort(listen)}`;
 }
 
 /** A token from its file. @throws InvalidInput saying how to make one */

@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { addressAndPort } from "../lib/address.ts";
 import { InvalidInput } from "../lib/errors.ts";
 import type { Recipe } from "../naming/index.ts";
 import type { Impairment } from "../net/index.ts";
@@ -61,13 +62,13 @@ export function deviceSide(options: DeviceSideOptions): DeviceSide {
         : options.recipe === undefined
           ? (config?.recipe ?? readRecipe("berth-1"))
           : readRecipe(options.recipe),
-    resolvers: options.resolver ?? (config && nameserversOf(config)),
+    resolvers: options.resolver ?? (config && resolversOf(config)),
     clockOffset: options.clockOffset ?? 0,
     impairment: loss + duplicate + reorder > 0 ? { loss, duplicate, reorder } : undefined,
   };
 }
 
 /** The embedded nameserver's addresses, as a resolver setting. */
-export function nameserversOf({ dns }: Config): string[] {
-  return dns.listen.map(({ address, port }) => (address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`));
+export function resolversOf({ dns }: Config): string[] {
+  return dns.listen.map(addressAndPort);
 }

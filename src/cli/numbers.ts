@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { InvalidArgumentError } from "commander";
 import { parseDuration } from "../lib/duration.ts";
+import { InvalidInput } from "../lib/errors.ts";
 
 /** A whole number from 1 on. */
 export function parseLimit(text: string): number {
@@ -14,6 +15,12 @@ export function parsePort(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1 || value > 65_535) throw new InvalidArgumentError("It must be a port, 1 to 65535.");
   return value;
+}
+
+/** The value of `--counter`: a whole number that no arithmetic rounds. @throws InvalidInput */
+export function parseCounter(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidInput(`--counter: "${text}" is no whole number`);
+  return Number(text);
 }
 
 /** A share, 0 to 1. */

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { addressAndPort } from "../lib/address.ts";
 import type { Instant, Milliseconds } from "../lib/clock.ts";
 import type { Random } from "../lib/random.ts";
 import type { Recipe } from "../naming/index.ts";
@@ -174,8 +175,7 @@ class Fleet implements FleetRun {
       {
         attempt: ({ number, address, port, kind, host }) => {
           member.attempts = number;
-          const server = address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
-          member.last = { ...member.last, server, kind, nameHash: hashOf(host) };
+          member.last = { ...member.last, server: addressAndPort({ address, port }), kind, nameHash: hashOf(host) };
         },
         failed: ({ attempt, cause }) => {
           member.attempts = attempt;

@@ -21,6 +21,6 @@ export {
 export { CORE_OBJECTS, type ObjectDefinition, type ObjectDefinitions, type ResourceDefinition } from "./objects.ts";
 export { formatPath, type Path, parsePath, uriPath } from "./path.ts";
 export { type BootstrapProfile, parseProfile, profileWarnings, type ServerAccount } from "./profile.ts";
-export { bootstrapSteps, compileProfile } from "./profile-compile.ts";
+export { compileProfile } from "./profile-compile.ts";
 export type { SenmlRecord } from "./senml-pack.ts";
 export type { BootstrapStep, BootstrapWrite, CompiledProfile, DeviceFacts } from "./steps.ts";

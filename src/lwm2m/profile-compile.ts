@@ -39,8 +39,3 @@ function compileWrite(template: InstanceTemplate): MakeStep {
     return step;
   };
 }
-
-/** The steps for one device; for many devices of one profile use {@link compileProfile}. */
-export function bootstrapSteps(profile: BootstrapProfile, device: DeviceFacts, clientFormat?: number): BootstrapStep[] {
-  return compileProfile(profile).steps(device, clientFormat);
-}

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { parse } from "yaml";
-import { bootstrapSteps, parseProfile, profileWarnings } from "../../src/lwm2m/index.ts";
+import { parseProfile, profileWarnings } from "../../src/lwm2m/index.ts";
+import { bootstrapSteps } from "./support.ts";
 
 const page = readFileSync("docs/profiles.md", "utf8");
 

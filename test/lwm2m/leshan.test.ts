@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { test } from "node:test";
 import {
   type BootstrapProfile,
-  bootstrapSteps,
   decodeContent,
   isLeshanConfig,
   type ObjectInstance,
@@ -17,7 +16,7 @@ import {
   profileWarnings,
   resourceValue,
 } from "../../src/lwm2m/index.ts";
-import { toInstance } from "./support.ts";
+import { bootstrapSteps, toInstance } from "./support.ts";
 
 const DEVICE = { endpoint: "urn:dev:os:4711", attributes: {} };
 

@@ -4,7 +4,6 @@ import { test } from "node:test";
 import { parse } from "yaml";
 import {
   type BootstrapStep,
-  bootstrapSteps,
   ContentFormat,
   compileProfile,
   decodeContent,
@@ -15,7 +14,7 @@ import {
   profileWarnings,
   resourceValue,
 } from "../../src/lwm2m/index.ts";
-import { toInstance } from "./support.ts";
+import { bootstrapSteps, toInstance } from "./support.ts";
 
 const KEY = "00112233445566778899aabbccddeeff";
 const DEVICE = { endpoint: "urn:dev:1", attributes: { server_key: KEY, zone: "eu", lifetime: "600" } };

@@ -1,5 +1,9 @@
 import {
+  type BootstrapProfile,
+  type BootstrapStep,
   CORE_OBJECTS,
+  compileProfile,
+  type DeviceFacts,
   multiple,
   type ObjectDefinition,
   type ObjectDefinitions,
@@ -56,4 +60,9 @@ export function definitions(types: Readonly<Record<string, Readonly<Record<strin
     return [Number(objectId), { id: Number(objectId), name: `Object ${objectId}`, version: "1.0", resources: new Map(all) }];
   });
   return new Map([...CORE_OBJECTS, ...added]);
+}
+
+/** The steps of one device. */
+export function bootstrapSteps(profile: BootstrapProfile, device: DeviceFacts, clientFormat?: number): BootstrapStep[] {
+  return compileProfile(profile).steps(device, clientFormat);
 }

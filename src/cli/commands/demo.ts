@@ -9,7 +9,7 @@ import { CannotListen, type ControlClient, openUdp, pause, ResolveError, resolve
 import { loadConfig } from "../config.ts";
 import { connect } from "../connect.ts";
 import { layOutDemo } from "../demo-folder.ts";
-import { nameserversOf } from "../device-options.ts";
+import { resolversOf } from "../device-options.ts";
 import { readFleet } from "../fleet-file.ts";
 import { parseLimit, parsePort } from "../numbers.ts";
 import { areUp, isUp, Supervisor } from "../supervisor.ts";
@@ -132,7 +132,7 @@ async function play(
       devices,
       uri: config.uri,
       recipe: config.recipe,
-      resolvers: nameserversOf(config),
+      resolvers: resolversOf(config),
       burst: Math.min(5000, devices.length * 8),
       deadline: 300_000,
     },

@@ -5,7 +5,7 @@ import { InvalidInput } from "../../lib/errors.ts";
 import { openImpairedUdp, systemRandom } from "../../net/index.ts";
 import { readText } from "../config.ts";
 import { type DeviceSideOptions, deviceSide, deviceSideOptions } from "../device-options.ts";
-import { parseLimit } from "../numbers.ts";
+import { parseCounter, parseLimit } from "../numbers.ts";
 import { print, say } from "../terminal.ts";
 
 interface DeviceCommandOptions extends DeviceSideOptions {
@@ -47,7 +47,7 @@ export function addDevice(program: Command): void {
           maxAttempts: attempts,
           ...(recipe === undefined ? {} : { recipe }),
           ...(options.secret === undefined ? {} : { secret: fromHex(options.secret, "--secret") }),
-          ...(options.counter === undefined ? {} : { counter: counterOf(options.counter) }),
+          ...(options.counter === undefined ? {} : { counter: parseCounter(options.counter) }),
         },
         impairment === undefined
           ? world
@@ -87,9 +87,4 @@ function keyOf({ psk, pskFile }: DeviceCommandOptions): Uint8Array | undefined {
   if (psk !== undefined && pskFile !== undefined) throw new InvalidInput("give --psk or --psk-file, not both");
   if (pskFile !== undefined) return fromHex(readText(pskFile).trim(), pskFile);
   return psk === undefined ? undefined : fromHex(psk, "--psk");
-}
-
-function counterOf(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidInput(`--counter: "${text}" is no whole number`);
-  return Number(text);
 }

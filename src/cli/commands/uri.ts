@@ -3,6 +3,7 @@ import { fromHex } from "../../lib/bytes.ts";
 import { InvalidInput } from "../../lib/errors.ts";
 import { BUILT_IN_RECIPES, stepAt, temporaryUri, usesCounter } from "../../naming/index.ts";
 import { findConfig, readRecipe } from "../config.ts";
+import { parseCounter } from "../numbers.ts";
 import { print } from "../terminal.ts";
 
 interface UriOptions {
@@ -54,6 +55,5 @@ Example:
 
 function counterOf(text: string | undefined): number {
   if (text === undefined) throw new InvalidInput("--counter: the recipe counts, so say at which number");
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidInput(`--counter: "${text}" is no whole number`);
-  return Number(text);
+  return parseCounter(text);
 }
