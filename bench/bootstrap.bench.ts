@@ -42,7 +42,7 @@ export async function run(args: readonly string[]): Promise<Record<string, unkno
   const assignments = Array.from({ length: WARM_UP + devices + option(args, "--assigned", 0) }, (_, index): Assignment => {
     const endpoint = `urn:dev:mac:0024befffe${index.toString(16).padStart(6, "0")}`;
     const psk = toHex(random.bytes(16));
-    return { endpoint, identity: endpoint, psk, profile: "default", attributes: { key: toHex(random.bytes(16)) } };
+    return { endpoint, mode: "psk", identity: endpoint, psk, profile: "default", attributes: { key: toHex(random.bytes(16)) } };
   });
   const applied: Notification[] = [];
   const control = await serveControl({
@@ -152,7 +152,7 @@ function liveNames(assignments: readonly Assignment[]): LoadDevice[] {
   const namer = prepareNaming(recipe, URI);
   const [step] = liveSteps(recipe, Date.now(), { lead: 0, grace: 0 });
   assert.ok(step !== undefined);
-  return assignments.map(({ endpoint, psk }) => {
+  return assignments.map(({ endpoint, psk = "" }) => {
     return { endpoint, psk, name: namer.host(namer.nameKey(Buffer.from(psk, "hex")), endpoint, step) };
   });
 }

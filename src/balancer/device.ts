@@ -1,4 +1,4 @@
-import type { DeviceState, FailureCause } from "../control/index.ts";
+import type { DeviceState, FailureCause, SecurityMode } from "../control/index.ts";
 import type { Instant } from "../lib/clock.ts";
 
 /** Stands for "no instance" where an instance's index is asked for. */
@@ -43,8 +43,9 @@ export function atHome(progress: Progress, home: number): Progress {
 /** A device in the balancer's memory. Keys are kept as hex, as that is how they travel, and the smallest form a string has. */
 export interface Device {
   readonly endpoint: string;
+  mode: SecurityMode;
   identity: string;
-  psk: string;
+  psk: string | undefined;
   secret: string | undefined;
   profile: string;
   attributes: Readonly<Record<string, string>>;

@@ -10,8 +10,8 @@ const BATCH = 200;
 
 /** What an instance is told of a device. */
 export function assignmentOf(device: Device): Assignment {
-  const { endpoint, identity, psk, secret, profile, attributes } = device;
-  return { endpoint, identity, psk, profile, attributes, ...(secret === undefined ? {} : { secret }) };
+  const { endpoint, mode, identity, psk, secret, profile, attributes } = device;
+  return { endpoint, mode, identity, psk, profile, attributes, ...(secret === undefined ? {} : { secret }) };
 }
 
 /** An event that waits, to which the next of its kind may be added. */

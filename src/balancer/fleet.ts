@@ -4,7 +4,7 @@ import { InternalError } from "../lib/errors.ts";
 import { type Device, NEW_PROGRESS, NOWHERE, type Progress } from "./device.ts";
 
 /** What is known of a device before it has done anything. */
-export type DeviceFacts = Pick<Device, "endpoint" | "identity" | "psk" | "secret" | "profile" | "attributes">;
+export type DeviceFacts = Pick<Device, "endpoint" | "mode" | "identity" | "psk" | "secret" | "profile" | "attributes">;
 
 type Counts = Record<DeviceState, number>;
 
@@ -63,9 +63,9 @@ export class Fleet {
   add(facts: DeviceFacts, progress: Progress = NEW_PROGRESS): Device {
     if (this.#byEndpoint.has(facts.endpoint)) throw new InternalError(`${facts.endpoint} is in the fleet already`);
     const row = this.#free.pop() ?? this.#rows.length;
-    const { endpoint, identity, psk, secret, profile, attributes } = facts;
+    const { endpoint, mode, identity, psk, secret, profile, attributes } = facts;
     // Written out, as a million objects made by spreading take twice the memory.
-    const device: Device = { endpoint, identity, psk, secret, profile, attributes, row, progress };
+    const device: Device = { endpoint, mode, identity, psk, secret, profile, attributes, row, progress };
     this.#rows[row] = device;
     this.#byEndpoint.set(device.endpoint, device);
     if (device.identity !== device.endpoint) this.#byIdentity.set(device.identity, device);
@@ -75,9 +75,9 @@ export class Fleet {
   }
 
   /** Gives a known device new credentials, profile and attributes. */
-  update(device: Device, { identity, psk, secret, profile, attributes }: DeviceFacts): void {
+  update(device: Device, { mode, identity, psk, secret, profile, attributes }: DeviceFacts): void {
     this.#forgetIdentity(device);
-    Object.assign(device, { identity, psk, secret, profile, attributes });
+    Object.assign(device, { mode, identity, psk, secret, profile, attributes });
     if (identity !== device.endpoint) this.#byIdentity.set(identity, device);
   }
 

@@ -94,6 +94,7 @@ function view(balancer: Balancer, device: Device, names: boolean): DeviceView {
   const { state, home, failures, failure } = device.progress;
   return {
     endpoint: device.endpoint,
+    mode: device.mode,
     state,
     instance: balancer.instances.at(home)?.id ?? null,
     profile: device.profile,

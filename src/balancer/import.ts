@@ -73,7 +73,7 @@ export async function importDevices(parts: ImportOptions, inputs: readonly Devic
 
 function check({ publisher, epochs, profiles }: ImportOptions, input: DeviceInput, index: number): Accepted {
   const { endpoint, identity = endpoint, group = null, attributes = {} } = input;
-  const psk = fromHex(input.psk, "psk");
+  const psk = fromHex(input.psk ?? "", "psk");
   const secret = input.secret === undefined ? {} : { secret: fromHex(input.secret, "secret") };
   const profile = profiles.choose(endpoint, input.profile);
   const key = publisher.keyFor(endpoint, secret.secret ?? psk, epochs.wanted[0] ?? {});
@@ -86,6 +86,7 @@ const NO_ATTRIBUTES: Readonly<Record<string, string>> = {};
 export function factsOf({ endpoint, identity, psk, secret, profile, attributes }: DeviceRecord): DeviceFacts {
   return {
     endpoint,
+    mode: "psk",
     identity: identity === endpoint ? endpoint : identity,
     psk: toHex(psk),
     secret: secret === undefined ? undefined : toHex(secret),

@@ -1,4 +1,4 @@
-import type { InstanceAddresses, InstanceLoad } from "../control/index.ts";
+import { type InstanceAddresses, type InstanceLoad, NO_LOAD } from "../control/index.ts";
 import type { Instant, Milliseconds } from "../lib/clock.ts";
 
 /** Whether an instance serves: `up`; `lost`, no sign of life for too long; `left`, gone by its own word. */
@@ -19,8 +19,6 @@ export interface Instance {
   registeredAt: Instant;
   load: InstanceLoad;
 }
-
-const NO_LOAD: InstanceLoad = { sessions: 0, handshakes: 0, completed: 0, failed: 0, cpu: 0 };
 
 /** The instances, by id and by index. */
 export class Instances {

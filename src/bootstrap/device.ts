@@ -12,6 +12,7 @@ const NO_ATTRIBUTES: Readonly<Record<string, string>> = Object.freeze({});
 export function deviceOf(given: Assignment, generation: number): Device {
   return {
     endpoint: given.endpoint,
+    mode: given.mode,
     identity: given.identity === given.endpoint ? given.endpoint : given.identity,
     psk: given.psk,
     secret: given.secret,
@@ -21,12 +22,12 @@ export function deviceOf(given: Assignment, generation: number): Device {
   };
 }
 
-/** The pre-shared key as the bytes DTLS wants. */
-export function pskOf(device: Device): Uint8Array {
-  return Buffer.from(device.psk, "hex");
+/** The pre-shared key as the bytes DTLS wants; undefined where a device proves itself otherwise. */
+export function pskOf({ psk }: Device): Uint8Array | undefined {
+  return psk === undefined ? undefined : Buffer.from(psk, "hex");
 }
 
 /** The secret names are made of: one of its own, or the PSK (N7). */
 export function nameSecretOf(device: Device): Uint8Array {
-  return Buffer.from(device.secret ?? device.psk, "hex");
+  return Buffer.from(device.secret ?? device.psk ?? "", "hex");
 }

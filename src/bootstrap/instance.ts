@@ -1,4 +1,4 @@
-import type { InstanceAddresses, InstanceLoad } from "../control/index.ts";
+import { type InstanceAddresses, type InstanceLoad, NO_LOAD } from "../control/index.ts";
 import { loadOpenSsl } from "../dtls/index.ts";
 import { addressAndPort } from "../lib/address.ts";
 import { toHex } from "../lib/bytes.ts";
@@ -204,7 +204,7 @@ export class BootstrapInstance {
     const cpu = now > this.#cpuAt ? (used.user + used.system) / 1000 / (now - this.#cpuAt) : 0;
     this.#cpu = process.cpuUsage();
     this.#cpuAt = now;
-    return { ...this.#service.counts, handshakes: this.#handshakes, cpu };
+    return { ...NO_LOAD, ...this.#service.counts, handshakes: this.#handshakes, cpu };
   }
 
   get #handshakes(): number {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type SecurityMode, SecurityModeSchema } from "./security-mode.ts";
 
 /**
  * A device an instance is to serve: all an instance needs to know of it, so that it can run with nothing but
@@ -7,11 +8,15 @@ import { z } from "zod";
 export interface Assignment {
   /** LwM2M endpoint client name. */
   readonly endpoint: string;
-  /** PSK identity of the DTLS handshake. */
+  readonly mode: SecurityMode;
+  /**
+   * What the handshake has to prove: the PSK identity; of a raw public key the SHA-256 of its SubjectPublicKeyInfo, in
+   * lower-case hex. Where a certificate or nothing speaks for the device it is the endpoint client name.
+   */
   readonly identity: string;
-  /** Pre-shared key, hex. */
-  readonly psk: string;
-  /** The secret names are made of, hex; absent where it is the PSK (N7). */
+  /** Pre-shared key, hex; of mode `psk`, and of no other. */
+  readonly psk?: string | undefined;
+  /** The secret names are made of, hex; absent where it is the PSK (N7), so never absent in the other modes. */
   readonly secret?: string | undefined;
   /** Name of the bootstrap profile. */
   readonly profile: string;
@@ -21,14 +26,18 @@ export interface Assignment {
 
 const hex: z.ZodType<string> = z.string().regex(/^([0-9a-f]{2})+$/, "must be lower-case hex");
 
-const AssignmentSchema: z.ZodType<Assignment> = z.strictObject({
-  endpoint: z.string().min(1).max(255),
-  identity: z.string().min(1).max(128),
-  psk: hex,
-  secret: hex.optional(),
-  profile: z.string(),
-  attributes: z.record(z.string(), z.string()),
-});
+const AssignmentSchema: z.ZodType<Assignment> = z
+  .strictObject({
+    endpoint: z.string().min(1).max(255),
+    mode: SecurityModeSchema,
+    identity: z.string().min(1).max(255),
+    psk: hex.optional(),
+    secret: hex.optional(),
+    profile: z.string(),
+    attributes: z.record(z.string(), z.string()),
+  })
+  .refine(({ mode, psk }) => (psk !== undefined) === (mode === "psk"), "a device has a psk if its mode is psk, and only then")
+  .refine(({ psk, secret }) => (psk ?? secret) !== undefined, "a device without a psk needs a secret for its names");
 
 /**
  * One line of an instance's assignment stream (NDJSON). The stream opens with `fleet`, all profiles and all
@@ -67,7 +76,10 @@ export const AssignmentEventSchema: z.ZodType<AssignmentEvent> = z.discriminated
   z.strictObject({ type: z.literal("ping") }),
 ]) as z.ZodType<AssignmentEvent>;
 
-/** An instance met a device it was not told of, by its PSK identity or by its endpoint client name. */
+/**
+ * An instance met a device it was not told of: by its PSK identity or the SHA-256 of its raw public key, in lower-case
+ * hex, or else by its endpoint client name.
+ */
 export interface Lookup {
   readonly identity?: string | undefined;
   readonly endpoint?: string | undefined;

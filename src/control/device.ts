@@ -1,14 +1,19 @@
 import { z } from "zod";
 import { FAILURE_CAUSES, type FailureCause } from "./notification.ts";
+import { type SecurityMode, SecurityModeSchema } from "./security-mode.ts";
 
-/** A device as an operator gives it. Empty fields take their default: identity the endpoint, secret the PSK. */
+/** A device as an operator gives it; `docs/import.md` says which fields belong to which mode. */
 export interface DeviceInput {
   readonly endpoint: string;
+  /** If absent `psk` where a psk is given, and `rpk` where a public key is; else it has to be said. */
+  readonly mode?: SecurityMode | undefined;
   /** PSK identity; the endpoint client name if absent. */
   readonly identity?: string | undefined;
   /** Pre-shared key, hex, 16 to 64 bytes. */
-  readonly psk: string;
-  /** The secret names are made of, hex; the PSK if absent. */
+  readonly psk?: string | undefined;
+  /** Raw public key: SubjectPublicKeyInfo, in hex or PEM. */
+  readonly publicKey?: string | undefined;
+  /** The secret names are made of, hex; if absent the PSK or the raw public key. A certificate or `nosec` needs one. */
   readonly secret?: string | undefined;
   /** Bootstrap profile; if absent the one called like the endpoint, or else `default`. */
   readonly profile?: string | undefined;
@@ -22,6 +27,7 @@ export const DEVICE_STATES: readonly [DeviceState, ...DeviceState[]] = ["pending
 /** What the balancer tells of a device: never its secrets, and its live names only when asked for. */
 export interface DeviceView {
   readonly endpoint: string;
+  readonly mode: SecurityMode;
   readonly state: DeviceState;
   /** The instance it is allocated to; after completion the one that served it. */
   readonly instance: string | null;
@@ -37,8 +43,10 @@ const hex: z.ZodType<string> = z.string().regex(/^([0-9a-fA-F]{2})+$/, "must be 
 
 const DeviceInputSchema: z.ZodType<DeviceInput> = z.strictObject({
   endpoint: z.string().min(1).max(255),
+  mode: SecurityModeSchema.optional(),
   identity: z.string().min(1).max(128).optional(),
-  psk: hex,
+  psk: hex.optional(),
+  publicKey: z.string().min(1).max(16_384).optional(),
   secret: hex.optional(),
   profile: z.string().min(1).max(100).optional(),
   group: z.string().max(100).optional(),
@@ -47,6 +55,7 @@ const DeviceInputSchema: z.ZodType<DeviceInput> = z.strictObject({
 
 export const DeviceViewSchema: z.ZodType<DeviceView> = z.strictObject({
   endpoint: z.string(),
+  mode: SecurityModeSchema,
   state: z.enum(DEVICE_STATES),
   instance: z.string().nullable(),
   profile: z.string(),

@@ -4,4 +4,5 @@ export * from "./device.ts";
 export * from "./instance.ts";
 export * from "./notification.ts";
 export * from "./openapi.ts";
+export * from "./security-mode.ts";
 export * from "./status.ts";

@@ -13,6 +13,17 @@ export interface InstanceRegistration {
   readonly addresses: InstanceAddresses;
 }
 
+/** What an instance takes on, and what it had to leave: a handshake beyond its budget gets no answer (S6). */
+export interface AdmissionLoad {
+  /** The budget in force: new handshakes a second, and sessions at a time. */
+  readonly handshakesPerSecond: number;
+  readonly sessions: number;
+  /** ClientHellos left without an answer since the start. */
+  readonly turnedAway: number;
+  /** Whether any was since the last heartbeat. */
+  readonly full: boolean;
+}
+
 /** What the instance is doing; counters count from its start. */
 export interface InstanceLoad {
   /** Bootstrap sessions in progress. */
@@ -23,6 +34,7 @@ export interface InstanceLoad {
   readonly failed: number;
   /** CPU time used per time passed since the last heartbeat: 1 is one core. */
   readonly cpu: number;
+  readonly admission: AdmissionLoad;
 }
 
 /** A sign of life, sent every `heartbeat` ms of {@link InstanceTerms}. */
@@ -51,11 +63,28 @@ export interface InstanceView {
   readonly load: InstanceLoad;
 }
 
+/** Of an instance that has not said anything yet. */
+export const NO_LOAD: InstanceLoad = {
+  sessions: 0,
+  handshakes: 0,
+  completed: 0,
+  failed: 0,
+  cpu: 0,
+  admission: { handshakesPerSecond: 0, sessions: 0, turnedAway: 0, full: false },
+};
+
 const addresses: z.ZodType<InstanceAddresses> = z
   .strictObject({ ipv4: z.ipv4().optional(), ipv6: z.ipv6().optional() })
   .refine((given) => given.ipv4 !== undefined || given.ipv6 !== undefined, "give an ipv4 or an ipv6 address, or both");
 
 const count: z.ZodType<number> = z.number().int().min(0);
+
+const admission: z.ZodType<AdmissionLoad> = z.strictObject({
+  handshakesPerSecond: z.number().min(0),
+  sessions: count,
+  turnedAway: count,
+  full: z.boolean(),
+});
 
 const load: z.ZodType<InstanceLoad> = z.strictObject({
   sessions: count,
@@ -63,6 +92,7 @@ const load: z.ZodType<InstanceLoad> = z.strictObject({
   completed: count,
   failed: count,
   cpu: z.number().min(0),
+  admission,
 });
 
 export const InstanceRegistrationSchema: z.ZodType<InstanceRegistration> = z.strictObject({

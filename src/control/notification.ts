@@ -4,7 +4,8 @@ import { z } from "zod";
  * Why a bootstrap session did not complete. `request-failed`: the device refused or did not answer a Delete or
  * Write; `finish-failed`: it found the configuration inconsistent (4.06); `deadline`: the session took too long;
  * `cancelled`: a newer request of the same device replaced it; `connection-lost`: its DTLS association ended;
- * `no-profile`: the profile it is to get is not known or does not fit it; `internal`: a fault of ours.
+ * `no-profile`: the profile it is to get is not known or does not fit it; `hand-over-failed`: the security store of an
+ * LwM2M Server did not take the fresh key that was made for it; `internal`: a fault of ours.
  */
 export type FailureCause =
   | "request-failed"
@@ -13,6 +14,7 @@ export type FailureCause =
   | "cancelled"
   | "connection-lost"
   | "no-profile"
+  | "hand-over-failed"
   | "internal";
 
 export const FAILURE_CAUSES: readonly [FailureCause, ...FailureCause[]] = [
@@ -22,6 +24,7 @@ export const FAILURE_CAUSES: readonly [FailureCause, ...FailureCause[]] = [
   "cancelled",
   "connection-lost",
   "no-profile",
+  "hand-over-failed",
   "internal",
 ];
 

@@ -7,7 +7,7 @@ import { endpointOf, World } from "./world.ts";
 function devicesAfter(events: readonly AssignmentEvent[]): Map<string, string> {
   const devices = new Map<string, string>();
   for (const event of events) {
-    if (event.type === "assign") for (const { endpoint, psk } of event.assignments) devices.set(endpoint, psk);
+    if (event.type === "assign") for (const { endpoint, psk } of event.assignments) devices.set(endpoint, psk ?? "");
     if (event.type === "revoke") for (const endpoint of event.endpoints) devices.delete(endpoint);
   }
   return devices;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ROUTES } from "../../src/control/index.ts";
+import { NO_LOAD, ROUTES } from "../../src/control/index.ts";
 import { NotFound } from "../../src/net/index.ts";
 import { openStorage, SecretBox, type Storage } from "../../src/storage/index.ts";
 import { FakeStorage } from "./fake-storage.ts";
@@ -50,7 +50,7 @@ test("an instance that was taken for lost is told to register, and gets its shar
       world.api.heartbeat({
         params: { id: "bs-12" },
         query: {},
-        body: { boot: "bs-12-boot", load: { sessions: 0, handshakes: 0, completed: 0, failed: 0, cpu: 0 } },
+        body: { boot: "bs-12-boot", load: NO_LOAD },
       }),
     NotFound,
   );

@@ -1,11 +1,12 @@
 import { Balancer, type BalancerOptions, controlHandlers, type Timing } from "../../src/balancer/index.ts";
-import type {
-  AssignmentEvent,
-  DeviceBatchReply,
-  DeviceInput,
-  DeviceView,
-  LookupReply,
-  Notification,
+import {
+  type AssignmentEvent,
+  type DeviceBatchReply,
+  type DeviceInput,
+  type DeviceView,
+  type LookupReply,
+  NO_LOAD,
+  type Notification,
 } from "../../src/control/index.ts";
 import { ZoneTable } from "../../src/dns/index.ts";
 import { type Instant, type Milliseconds, VirtualClock } from "../../src/lib/clock.ts";
@@ -21,7 +22,6 @@ export const MINUTE: Milliseconds = 60_000;
 const URI = "coaps://bs.example.com:5684";
 const ZONE = "example.com";
 export const TIMING: Timing = { ttl: 30_000, skew: 5 * MINUTE, lead: 5 * MINUTE, grace: 5.5 * MINUTE };
-const NO_LOAD = { sessions: 0, handshakes: 0, completed: 0, failed: 0, cpu: 0 };
 
 /** What a test may want otherwise than most. */
 export interface WorldOptions extends Partial<Omit<BalancerOptions, "storage" | "recipe">> {
@@ -161,7 +161,7 @@ export class World {
 
   /** The host name that a device computes whose clock shows `instant`, or whose counter is `counter`. */
   nameOf(endpoint: string, instant: Instant = this.clock.now(), counter = 0): string {
-    const secret = Uint8Array.from(Buffer.from(deviceInput(numberOf(endpoint)).psk, "hex"));
+    const secret = Uint8Array.from(Buffer.from(pskOf(numberOf(endpoint)), "hex"));
     return temporaryUri(this.recipe, URI, { secret, endpoint, ...stepAt(this.recipe, { instant, counter }), instant, counter })
       .host;
   }
@@ -211,7 +211,11 @@ function numberOf(endpoint: string): number {
 }
 
 export function deviceInput(number: number, fields: Partial<DeviceInput> = {}): DeviceInput {
-  return { endpoint: endpointOf(number), psk: number.toString(16).padStart(32, "0"), ...fields };
+  return { endpoint: endpointOf(number), psk: pskOf(number), ...fields };
+}
+
+function pskOf(number: number): string {
+  return number.toString(16).padStart(32, "0");
 }
 
 /** A logger that keeps what is said. */

@@ -31,9 +31,13 @@ export const PROFILE: Readonly<Record<string, unknown>> = {
   ],
 };
 
-export function assignment(endpoint: string, change: Partial<Assignment> = {}): Assignment {
+/** An assignment of mode `psk`. */
+export type PskAssignment = Assignment & { readonly psk: string };
+
+export function assignment(endpoint: string, change: Partial<PskAssignment> = {}): PskAssignment {
   return {
     endpoint,
+    mode: "psk",
     identity: `id-${endpoint}`,
     psk: Buffer.from(endpoint.padEnd(16, "-").slice(-16)).toString("hex"),
     profile: "default",

@@ -132,7 +132,7 @@ export class UdpDevice {
 export function pskOf(assignment: Assignment, serverName?: string): NonNullable<UdpDeviceOptions["psk"]> {
   return {
     identity: assignment.identity,
-    key: Buffer.from(assignment.psk, "hex"),
+    key: Buffer.from(assignment.psk ?? "", "hex"),
     ...(serverName === undefined ? {} : { serverName }),
   };
 }

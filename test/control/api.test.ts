@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Balancer, controlHandlers } from "../../src/balancer/index.ts";
-import { ROUTES } from "../../src/control/index.ts";
+import { NO_LOAD, ROUTES } from "../../src/control/index.ts";
 import { ZoneTable } from "../../src/dns/index.ts";
 import { InvalidInput } from "../../src/lib/errors.ts";
 import { silentLogger } from "../../src/lib/log.ts";
@@ -69,14 +69,14 @@ async function ask(method: string, path: string, token?: string, body?: unknown)
 
 test("a device goes from import to completion, all over HTTP", async () => {
   assert.deepEqual(await operator.call("putProfile", { params: { name: "default" }, body: {} }), { warnings: ["a warning"] });
-  const load = { sessions: 1, handshakes: 2, completed: 3, failed: 4, cpu: 0.5 };
+  const load = { sessions: 1, handshakes: 2, completed: 3, failed: 4, cpu: 0.5, admission: NO_LOAD.admission };
   const params = { id: "bs-1" };
   const registration = { boot: "b1", addresses: { ipv4: "127.0.0.11" } };
   assert.deepEqual(await instance.call("registerInstance", { params, body: registration }), { heartbeat: 1000 });
   assert.deepEqual(await instance.call("heartbeat", { params, body: { boot: "b1", load } }), {});
   const imported = await operator.call("importDevices", { body: { devices: [{ endpoint: "urn:dev:1", psk: PSK }] } });
   assert.deepEqual(imported, { inserted: 1, updated: 0, rejected: [] });
-  const assignment = { endpoint: "urn:dev:1", identity: "urn:dev:1", psk: PSK, profile: "default", attributes: {} };
+  const assignment = { endpoint: "urn:dev:1", mode: "psk", identity: "urn:dev:1", psk: PSK, profile: "default", attributes: {} };
   assert.deepEqual(await instance.call("lookup", { params, body: { identity: "urn:dev:1" } }), { assignment });
 
   const view = await operator.call("device", { params: { endpoint: "urn:dev:1" }, query: { names: true } });
@@ -89,7 +89,15 @@ test("a device goes from import to completion, all over HTTP", async () => {
   assert.deepEqual(await instance.call("notify", { params, body: { boot: "b1", notifications } }), {});
   const { devices } = await operator.call("devices", { query: { state: "completed", limit: 5 } });
   assert.deepEqual(devices, [
-    { endpoint: "urn:dev:1", state: "completed", instance: "bs-1", profile: "default", failures: 0, lastFailure: null },
+    {
+      endpoint: "urn:dev:1",
+      mode: "psk",
+      state: "completed",
+      instance: "bs-1",
+      profile: "default",
+      failures: 0,
+      lastFailure: null,
+    },
   ]);
   assert.equal((await operator.call("rotate", { body: { reason: "test" } })).pending, 0);
   const { zone, devices: counts, instances, collisions } = await operator.call("status", {});
@@ -135,11 +143,10 @@ test("each role's token opens its own routes only; health and the document are o
 
 test("what is not there is 404 with a code", async () => {
   const { operator, instance } = TOKENS;
-  const load = { sessions: 0, handshakes: 0, completed: 0, failed: 0, cpu: 0 };
   const asked: [string, string, string, unknown, string][] = [
     ["GET", "/v1/devices/nobody", operator, undefined, "no device nobody"],
     ["DELETE", "/v1/devices/nobody", operator, undefined, "no device nobody"],
-    ["POST", "/v1/instances/nobody/heartbeat", instance, { boot: "b", load }, "instance nobody is not registered"],
+    ["POST", "/v1/instances/nobody/heartbeat", instance, { boot: "b", load: NO_LOAD }, "instance nobody is not registered"],
     ["POST", "/v1/instances/nobody/lookups", instance, { endpoint: "e" }, "instance nobody is not registered"],
     [
       "POST",
