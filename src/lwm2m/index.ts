@@ -23,4 +23,14 @@ export { formatPath, type Path, parsePath, uriPath } from "./path.ts";
 export { type BootstrapProfile, parseProfile, profileWarnings, type ServerAccount } from "./profile.ts";
 export { compileProfile } from "./profile-compile.ts";
 export type { SenmlRecord } from "./senml-pack.ts";
-export type { BootstrapStep, BootstrapWrite, CompiledProfile, DeviceFacts } from "./steps.ts";
+export type {
+  BootstrapPlan,
+  BootstrapStep,
+  BootstrapWrite,
+  CompiledProfile,
+  DeviceFacts,
+  FreshKeys,
+  FreshKeyWanted,
+  PackContext,
+  PlanContext,
+} from "./steps.ts";

@@ -5,8 +5,6 @@ import type { BootstrapProfile } from "./profile.ts";
 import { fillInstance, type InstanceTemplate, isStatic, profileInstances } from "./profile-instances.ts";
 import type { BootstrapStep, CompiledProfile, DeviceFacts } from "./steps.ts";
 
-type MakeStep = (device: DeviceFacts, format: number) => BootstrapStep;
-
 /**
  * Works out what does not depend on the device, once; writes without placeholders keep their payload.
  * One Bootstrap-Write is made for each Object Instance: every known client takes those.
@@ -17,25 +15,38 @@ export function compileProfile(profile: BootstrapProfile): CompiledProfile {
   const finish: BootstrapStep = { kind: "finish" };
   const fixed = profile.contentFormat === undefined ? undefined : WRITE_FORMATS[profile.contentFormat];
   return {
-    steps(device, clientFormat) {
-      const format = fixed ?? (clientFormat !== undefined && isWriteFormat(clientFormat) ? clientFormat : ContentFormat.tlv);
-      return [...deletes, ...writes.map((write) => write(device, format)), finish];
+    discovers: true,
+    freshKeys: [],
+    formats(clientFormat) {
+      const first = [fixed, clientFormat].filter((format) => format !== undefined && isWriteFormat(format));
+      const all = [...first, ContentFormat.tlv, ContentFormat.senmlCbor, ContentFormat.senmlJson];
+      return [...new Set(all.filter((format) => format !== undefined))];
     },
+    plan: (device) => ({
+      steps: [...deletes, ...writes.map((write) => write(device)), finish],
+      correct: () => [],
+    }),
+    pack: () => "cannot",
   };
 }
 
-function compileWrite(template: InstanceTemplate): MakeStep {
+function compileWrite(template: InstanceTemplate): (device: DeviceFacts) => BootstrapStep {
   const path = [template.objectId, template.id];
   const text = formatPath(path);
-  const make: MakeStep = (device, contentFormat) => {
+  const make = (device: DeviceFacts): BootstrapStep => {
     const instance = fillInstance(template, device);
-    return { kind: "write", path: text, contentFormat, payload: encodeContent(contentFormat, path, [instance]), instance };
+    const kept = new Map<number, Uint8Array>();
+    return {
+      kind: "write",
+      path: text,
+      payload(format) {
+        const payload = kept.get(format) ?? encodeContent(format, path, [instance]);
+        kept.set(format, payload);
+        return payload;
+      },
+    };
   };
   if (!isStatic(template)) return make;
-  const kept = new Map<number, BootstrapStep>();
-  return (device, format) => {
-    const step = kept.get(format) ?? make(device, format);
-    kept.set(format, step);
-    return step;
-  };
+  const once = make({ endpoint: "", attributes: {} });
+  return () => once;
 }
