@@ -1,3 +1,4 @@
+export { Admission, type AdmissionLoad, type AdmissionMeasurement, type AdmissionOptions } from "./admission.ts";
 export type { BackoffLimits } from "./backoff.ts";
 export type { BalancerApi } from "./balancer-link.ts";
 export type { Caller } from "./caller.ts";
@@ -7,4 +8,6 @@ export { BootstrapInstance, type InstanceOptions } from "./instance.ts";
 export type { Listener } from "./listeners.ts";
 export { type LookupOutcome, Lookups, type LookupsOptions } from "./lookups.ts";
 export { NotificationQueue, type Report } from "./notification-queue.ts";
+export type { SecurityEntry, SecurityStore, Undo } from "./security-store.ts";
+export { LeshanSecurityStore, type LeshanSecurityStoreOptions, SecurityStoreError } from "./security-stores/leshan.ts";
 export { BootstrapService, type ServiceOptions } from "./service.ts";

@@ -1,6 +1,7 @@
 export * from "./http-client.ts";
 export * from "./http-server.ts";
 export * from "./impaired-udp.ts";
+export * from "./json-client.ts";
 export * from "./resolve.ts";
 export * from "./system.ts";
 export * from "./tcp.ts";

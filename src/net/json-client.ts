@@ -1,0 +1,178 @@
+import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { isIP } from "node:net";
+import type { Milliseconds } from "../lib/clock.ts";
+import { BerthError, errorText, InvalidInput } from "../lib/errors.ts";
+
+/** Options of {@link JsonClient}. */
+export interface JsonClientOptions {
+  /** `https:` anywhere, or `http:` on this host. */
+  readonly url: string;
+  /** A bearer token (RFC 6750), or, with a colon in it, user and password for Basic (RFC 7617). */
+  readonly token?: string;
+  /** PEM of the CAs that may have signed the server's certificate; the system's if absent. */
+  readonly ca?: string;
+  /** PEM of a certificate chain and its key by which the server knows this client. */
+  readonly certificate?: string;
+  readonly key?: string;
+  /** How long a call may take, from its beginning to the last byte of its answer. */
+  readonly timeout: Milliseconds;
+  /** The longest answer that is read, bytes. */
+  readonly largestAnswer: number;
+  /** Connections at a time; further calls wait. */
+  readonly connections: number;
+}
+
+/** An answer, whatever its status. Redirects are answers too: nothing secret is sent to where somebody else points. */
+export interface JsonAnswer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/**
+ * No whole answer came. Code `http-unreachable`, `http-untrusted` for a server whose certificate does not hold,
+ * `http-timeout`, `http-cancelled`, `http-too-long`.
+ */
+export class HttpFailure extends BerthError {}
+
+/**
+ * Calls the JSON API of another party by idempotent methods, over connections that are kept. A call is made once; on a
+ * kept connection that breaks, once more on another (RFC 9110 section 9.2.2).
+ */
+export class JsonClient {
+  readonly #options: JsonClientOptions;
+  readonly #agent: Agent;
+  /** The URL as errors say it. */
+  readonly #where: string;
+
+  /** @throws InvalidInput for a URL that is none, says user and password, or is without TLS to another host */
+  constructor(options: JsonClientOptions) {
+    const url = checkedUrl(options.url);
+    const { ca, certificate, key, connections } = options;
+    const keep = { keepAlive: true, maxSockets: connections };
+    this.#options = options;
+    this.#where = `${url.origin}${url.pathname}`;
+    this.#agent =
+      url.protocol === "http:"
+        ? new Agent(keep)
+        : new HttpsAgent({
+            ...keep,
+            // Said, so that no variable of the environment can unsay it.
+            rejectUnauthorized: true,
+            ...(ca === undefined ? {} : { ca }),
+            ...(certificate === undefined ? {} : { cert: certificate }),
+            ...(key === undefined ? {} : { key }),
+          });
+  }
+
+  /**
+   * Makes a call by GET, PUT or DELETE.
+   * @param path parts that are appended to the URL's path, each percent-encoded
+   * @throws HttpFailure
+   */
+  async call(method: string, path: readonly string[], body?: unknown, signal?: AbortSignal): Promise<JsonAnswer> {
+    const timeout = AbortSignal.timeout(this.#options.timeout);
+    const ended = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+    try {
+      return await this.#send(method, path, body === undefined ? undefined : JSON.stringify(body), ended);
+    } catch (error) {
+      if (signal?.aborted) throw this.#failure("http-cancelled", "the call was cancelled", error);
+      if (timeout.aborted) throw this.#failure("http-timeout", `no answer in ${this.#options.timeout} ms`, error);
+      if (error instanceof HttpFailure) throw error;
+      const untrusted = isCertificateFault(error);
+      throw this.#failure(untrusted ? "http-untrusted" : "http-unreachable", errorText(error), error);
+    }
+  }
+
+  /** Closes the connections. */
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  async #send(method: string, path: readonly string[], body: string | undefined, signal: AbortSignal): Promise<JsonAnswer> {
+    for (;;) {
+      const request = this.#request(method, path, body, signal);
+      try {
+        const response = await responseTo(request);
+        return { status: response.statusCode ?? 0, text: await this.#textOf(response) };
+      } catch (error) {
+        // Most often the server had closed it before, for having been idle. A new connection cannot get here.
+        const stale = request.reusedSocket && (error as NodeJS.ErrnoException).code === "ECONNRESET" && !signal.aborted;
+        if (!stale) throw error;
+      }
+    }
+  }
+
+  #request(method: string, path: readonly string[], body: string | undefined, signal: AbortSignal): ClientRequest {
+    const { url, token } = this.#options;
+    const target = new URL(url);
+    target.pathname = [target.pathname.replace(/\/+$/, ""), ...path.map(encodeURIComponent)].join("/");
+    const make = target.protocol === "https:" ? httpsRequest : httpRequest;
+    const request = make(target, {
+      method,
+      agent: this.#agent,
+      signal,
+      headers: {
+        accept: "application/json",
+        ...(token === undefined ? {} : { authorization: authorizationOf(token) }),
+        ...(body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
+      },
+    });
+    request.end(body);
+    return request;
+  }
+
+  async #textOf(response: IncomingMessage): Promise<string> {
+    const { largestAnswer } = this.#options;
+    const parts: Buffer[] = [];
+    let length = 0;
+    for await (const part of response as AsyncIterable<Buffer>) {
+      length += part.length;
+      if (length > largestAnswer) throw this.#failure("http-too-long", `the answer is longer than ${largestAnswer} bytes`);
+      parts.push(part);
+    }
+    return Buffer.concat(parts).toString("utf8");
+  }
+
+  #failure(code: string, why: string, cause?: unknown): HttpFailure {
+    return new HttpFailure(code, `${this.#where}: ${why}`, { cause });
+  }
+}
+
+function responseTo(request: ClientRequest): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    request.on("error", reject);
+    request.on("response", resolve);
+  });
+}
+
+function checkedUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !["https:", "http:"].includes(url.protocol)) {
+    throw new InvalidInput(`url: "${text}" is no https URL`);
+  }
+  if (url.username !== "" || url.password !== "") {
+    throw new InvalidInput(
+      `url: user and password do not belong into the URL of ${url.host}; give them as token, "user:password"`,
+    );
+  }
+  if (url.protocol === "http:" && !isLoopback(url.hostname)) {
+    throw new InvalidInput(`url: ${url.origin} is without TLS and not on this host; keys travel over it, so use https`);
+  }
+  return url;
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "[::1]" || (isIP(host) === 4 && host.startsWith("127."));
+}
+
+/** A bearer token holds no colon (RFC 6750 section 2.1), and Basic needs one (RFC 7617 section 2). */
+function authorizationOf(token: string): string {
+  return token.includes(":") ? `Basic ${Buffer.from(token, "utf8").toString("base64")}` : `Bearer ${token}`;
+}
+
+/** OpenSSL's and node's codes for a certificate that does not hold; connection faults have codes of the system. */
+function isCertificateFault(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code !== undefined && /CERT|SELF_SIGNED|ERR_TLS_|UNABLE_TO_|HOSTNAME|CRL|INVALID_PURPOSE|INVALID_CA/.test(code);
+}
