@@ -1,4 +1,12 @@
-import { type Association, type CipherSuite, DtlsClient, DtlsServer, loadOpenSsl, type Peer } from "../src/dtls/index.ts";
+import {
+  type Association,
+  type CipherSuite,
+  type ClientCredential,
+  DtlsClient,
+  DtlsServer,
+  loadOpenSsl,
+  type Peer,
+} from "../src/dtls/index.ts";
 
 const KEY = Buffer.from("00112233445566778899aabbccddeeff", "hex");
 /** What a bootstrap sends after the handshake: about five requests of 60 bytes each way. */
@@ -44,8 +52,7 @@ class Pair {
     const client = new DtlsClient(
       loadOpenSsl(),
       {
-        psk: KEY,
-        identity: Buffer.from(`urn:dev:${this.#port}`),
+        credential: credential(`urn:dev:${this.#port}`),
         serverName: "bsabcdefghijklmnop.example.com",
         cipherSuites: [suite],
       },
@@ -111,7 +118,7 @@ function measureFlood(count: number): number {
   let hello: Uint8Array = new Uint8Array(0);
   const client = new DtlsClient(
     loadOpenSsl(),
-    { psk: KEY, identity: Buffer.from("device"), serverName: "bsabcdefghijklmnop.example.com" },
+    { credential: credential("device"), serverName: "bsabcdefghijklmnop.example.com" },
     {
       send: (datagram) => {
         hello = datagram;
@@ -149,7 +156,7 @@ function measureMemory(count: number): number {
     const peer = peerAt(port);
     const client = new DtlsClient(
       loadOpenSsl(),
-      { psk: KEY, identity: Buffer.from("device") },
+      { credential: credential("device") },
       { send: (datagram) => arrived.push(datagram), secured: () => {}, message: () => {}, closed: () => {} },
     );
     client.connect(now);
@@ -183,6 +190,10 @@ function soak(count: number): Record<string, unknown> {
   }
   pair.server.free();
   return { soakHandshakes: count, rssMb: rss, grownMb: round((rss.at(-1) ?? 0) - (rss[0] ?? 0)) };
+}
+
+function credential(identity: string): ClientCredential {
+  return { mode: "psk", identity: Buffer.from(identity), psk: KEY };
 }
 
 function peerAt(port: number): Peer {

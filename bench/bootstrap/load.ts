@@ -60,7 +60,7 @@ async function bootstrap({ endpoint, psk, name }: LoadDevice, port: number): Pro
   );
   const dtls = new DtlsClient(
     openssl,
-    { psk: Buffer.from(psk, "hex"), identity: Buffer.from(endpoint), serverName: name },
+    { credential: { mode: "psk", psk: Buffer.from(psk, "hex"), identity: Buffer.from(endpoint) }, serverName: name },
     {
       send: (datagram) => socket.send(datagram, port, "127.0.0.1"),
       secured: () => {

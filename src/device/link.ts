@@ -34,8 +34,7 @@ export function openLink(
   const client = new DtlsClient(
     openssl(),
     {
-      psk: credential.key,
-      identity: credential.identity,
+      credential: { mode: "psk", psk: credential.key, identity: credential.identity },
       handshakeTimeout,
       ...(serverName === undefined ? {} : { serverName }),
     },

@@ -7,12 +7,10 @@ import type { Pointer } from "./native.ts";
 import { MAX_PSK, type OpenSsl } from "./openssl.ts";
 import { ALERT, HANDSHAKE, hasEncrypted, recordEpoch } from "./records.ts";
 import { Session, type SessionOwner } from "./session.ts";
-import type { Association, CloseReason, DtlsServerOptions, Peer, PskAnswer } from "./types.ts";
+import type { Association, CloseReason, DtlsServerOptions, Peer, PeerCredential, PskAnswer } from "./types.ts";
 
 /** How long a client whose Finished did not verify may still show that it was somebody else's datagram. */
 const WRONG_KEY_GRACE: Milliseconds = 3000;
-
-const NO_IDENTITY = new Uint8Array(0);
 
 /** What an association needs of its server. */
 export interface AssociationHost {
@@ -21,7 +19,7 @@ export interface AssociationHost {
   readonly mtu: number;
   readonly handshakeTimeout: Milliseconds;
   readonly idleTimeout: Milliseconds;
-  readonly lookupPsk: DtlsServerOptions["lookupPsk"];
+  readonly lookupPsk: DtlsServerOptions["lookupPsk"] | undefined;
   send(peer: Peer, datagram: Uint8Array): void;
   secured(association: ServerAssociation): void;
   message(association: ServerAssociation, bytes: Uint8Array): void;
@@ -51,7 +49,7 @@ export class ServerAssociation implements Association, Scheduled {
   readonly serverName: string | undefined;
   /** Two ClientHellos with the same cookie are one, sent twice. */
   readonly cookie: Uint8Array;
-  identity: Uint8Array = NO_IDENTITY;
+  credential: PeerCredential | undefined;
   state: "handshaking" | "secured" | "closed" = "handshaking";
   readonly #host: AssociationHost;
   readonly #session: Session;
@@ -145,10 +143,11 @@ export class ServerAssociation implements Association, Scheduled {
   }
 
   #askKey(flight: ClientFlight, identity: Uint8Array): void {
-    this.identity = Uint8Array.from(identity);
+    const claimed = Uint8Array.from(identity);
+    this.credential = { mode: "psk", identity: claimed };
     this.#progress = { at: "asking-key", flight };
     this.#session.stopTimer();
-    const answer = this.#host.lookupPsk(this.identity, { serverName: this.serverName, peer: this.peer });
+    const answer = this.#host.lookupPsk?.(claimed, { serverName: this.serverName, peer: this.peer });
     if (!(answer instanceof Promise)) {
       this.#takeKey(flight, answer);
       return;

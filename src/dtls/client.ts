@@ -28,7 +28,9 @@ export class DtlsClient {
 
   /** @throws InvalidInput for an option out of range */
   constructor(openssl: OpenSsl, options: DtlsClientOptions, events: DtlsClientEvents) {
-    const { identity, psk } = options;
+    const { credential } = options;
+    if (credential.mode !== "psk") throw new InvalidInput(`credential.mode: ${credential.mode} is not spoken yet`);
+    const { identity, psk } = credential;
     if (identity.length === 0 || identity.length > MAX_IDENTITY || identity.includes(0)) {
       throw new InvalidInput(`identity: must be 1 to ${MAX_IDENTITY} bytes without a zero byte, got ${identity.length} bytes`);
     }

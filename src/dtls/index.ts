@@ -4,8 +4,14 @@ export { loadOpenSsl, type OpenSsl, OpenSslUnavailable } from "./openssl.ts";
 export { DtlsServer } from "./server.ts";
 export type {
   Association,
+  CertificateFault,
+  ClientCredential,
   CloseReason,
   DtlsClientOptions,
   DtlsServerOptions,
+  Encoded,
   Peer,
+  PeerCredential,
+  ServerTrust,
+  ServerX509,
 } from "./types.ts";

@@ -161,7 +161,7 @@ export class DtlsServer {
       mtu,
       handshakeTimeout: options.handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT,
       idleTimeout: options.idleTimeout ?? DEFAULT_IDLE_TIMEOUT,
-      lookupPsk: (identity, hello) => options.lookupPsk(identity, hello),
+      lookupPsk: options.lookupPsk?.bind(options),
       send: (peer, datagram) => events.send(peer, datagram),
       secured: (association) => {
         this.#counters.countCompleted();

@@ -8,6 +8,23 @@ export interface Peer {
   readonly port: number;
 }
 
+/** What was wrong with the peer's certificate chain or raw public key. */
+export type CertificateFault =
+  /** The client has no certificate, or none of a kind that was asked for. */
+  | "certificate-missing"
+  /** A certificate of the chain is past its validity, or not valid yet. */
+  | "certificate-expired"
+  /** A revocation list names a certificate of the chain. */
+  | "certificate-revoked"
+  /** No list says whether it is revoked: a CA of the chain has none, or one past its nextUpdate. The operator's fault. */
+  | "revocation-unknown"
+  /** The chain ends at none of the trusted CAs; or it is not the certificate or raw public key that was pinned. */
+  | "certificate-untrusted"
+  /** It is a trusted CA's, but not for the name of this server (RFC 6125 section 6). */
+  | "certificate-wrong-name"
+  /** Malformed, too long, too weak, not made for this purpose; or its owner did not prove to hold the key. */
+  | "certificate-invalid";
+
 /** Why an association ended. */
 export type CloseReason =
   /** The peer sent close_notify. */
@@ -30,6 +47,7 @@ export type CloseReason =
   | "alert"
   /** The peer broke the protocol; OpenSSL gave up. */
   | "protocol-error"
+  | CertificateFault
   /** The same address and port began a new handshake and proved its cookie (RFC 6347 section 4.2.8). */
   | "replaced"
   /** `free` was called. */
@@ -44,13 +62,27 @@ export type RefusalReason =
   /** A ClientHello that cannot be read, or one cut into fragments before its cookie is proven. */
   | "malformed"
   /** The cookie is proven, but the server holds as many associations as it may. */
-  | "too-many-associations";
+  | "too-many-associations"
+  /** `admits` or `admit` said no. */
+  | "not-admitted";
+
+/** What a peer has proven to hold. */
+export type PeerCredential =
+  /** The key of a PSK identity. */
+  | { readonly mode: "psk"; readonly identity: Uint8Array }
+  /** The private key of a certificate, DER, whose chain was verified. */
+  | { readonly mode: "x509"; readonly certificate: Uint8Array }
+  /** The private key of a raw public key (RFC 7250), DER of its SubjectPublicKeyInfo. Nobody has vouched for it. */
+  | { readonly mode: "rpk"; readonly publicKey: Uint8Array };
 
 /** One client's DTLS association as the server's user sees it. */
 export interface Association {
   readonly peer: Peer;
-  /** The PSK identity the client sent; empty until its ClientKeyExchange arrived. */
-  readonly identity: Uint8Array;
+  /**
+   * Who the client is, once the association is secured. A PSK identity shows from ClientKeyExchange on, when it is only a
+   * claim.
+   */
+  readonly credential: PeerCredential | undefined;
   /** The name in the client's server_name extension (RFC 6066 section 3), lower case; undefined if it sent none. */
   readonly serverName: string | undefined;
   /** Known from the server's answer on. */
@@ -63,15 +95,45 @@ export interface Association {
   send(bytes: Uint8Array, now: Instant): boolean;
 }
 
+/** Certificates, keys or revocation lists: PEM text, of which the blocks of the right kind are taken, or DER. */
+export type Encoded = string | Uint8Array;
+
+/** What a server needs to meet clients with certificates. */
+export interface ServerX509 {
+  /** The server's chain, its own certificate first. */
+  readonly certificate: Encoded;
+  readonly privateKey: Encoded;
+  /** Whose certificates clients may have. Each one is a trust anchor, be it a root or not; the system's are no good here. */
+  readonly clientCa: Encoded;
+  /**
+   * Revocation lists. If given, each CA between a client's certificate and its trust anchor, the anchor included, needs one
+   * that is in date: without it, its clients are refused (`revocation-unknown`). OpenSSL hashes the whole list once per
+   * handshake, some 1 ms for 20,000 entries.
+   */
+  readonly crl?: Encoded;
+}
+
+/** At least one of `lookupPsk`, `x509` and `rawPublicKey` is needed; any of them go together on one server. */
 export interface DtlsServerOptions {
   /**
    * The key (1 to 256 bytes) of a PSK identity, or undefined if there is none. May answer at once or later; datagrams of
-   * the association wait meanwhile. Asked once per handshake, after the client's address is proven.
+   * the association wait meanwhile. Asked once per handshake, after the client's address is proven. Without this the
+   * server has no PSK suites.
    */
-  lookupPsk(
+  lookupPsk?(
     identity: Uint8Array,
     hello: { readonly serverName: string | undefined; readonly peer: Peer },
   ): PskAnswer | Promise<PskAnswer>;
+  /** Without this the server takes no certificates. */
+  readonly x509?: ServerX509;
+  /** The server's own key. Without this the server takes no raw public keys. Needs OpenSSL 3.2. */
+  readonly rawPublicKey?: { readonly privateKey: Encoded };
+  /** The time by which certificates are judged, as `now` need not be wall-clock time. Default: `now`. */
+  wallClock?(): Instant;
+  /** Whether there is room for one more handshake: asked for each ClientHello without a cookie. If not, it gets no answer. */
+  admits?(now: Instant): boolean;
+  /** Asked once for a handshake whose cookie is proven, before it costs anything. If not, it is as if the datagram was lost. */
+  admit?(now: Instant): boolean;
   /**
    * At least 32 random bytes; cookies are made from it. Keep it over a restart if handshakes should survive one: OpenSSL
    * cannot go on with a ClientHello after a second HelloVerifyRequest.
@@ -85,7 +147,7 @@ export interface DtlsServerOptions {
   readonly idleTimeout?: Milliseconds;
   /** Default 20,000. OpenSSL keeps 50 to 80 kB per association. */
   readonly maxAssociations?: number;
-  /** In order of preference; the server's order wins. Default: all of {@link CipherSuite}. */
+  /** In order of preference; the server's order wins. Default: all of {@link CipherSuite}, PSK first. */
   readonly cipherSuites?: readonly CipherSuite[];
 }
 
@@ -95,7 +157,7 @@ export type PskAnswer = Uint8Array | undefined;
 export interface DtlsServerEvents {
   /** `datagram` is not touched again and may be kept. Call `receive` after it returns, or events come out of order. */
   send(peer: Peer, datagram: Uint8Array): void;
-  /** The handshake is complete: the client holds the key of `association.identity`. */
+  /** The handshake is complete: the client holds the key of `association.credential`. */
   secured(association: Association): void;
   /** One decrypted record; `bytes` may be kept. */
   message(association: Association, bytes: Uint8Array): void;
@@ -123,15 +185,39 @@ export interface DtlsServerStats {
   readonly overflowed: number;
 }
 
+/** Which server a client with a certificate takes for the right one. */
+export type ServerTrust =
+  /**
+   * Whichever has a certificate from one of these CAs, each a trust anchor, for {@link DtlsClientOptions.serverName}
+   * (certificate usage 2 of LwM2M's /0/x/15, the trust anchor assertion of RFC 6698).
+   */
+  | { readonly ca: Encoded }
+  /**
+   * The one with just this certificate (certificate usage 3, domain-issued certificate, the default of /0/x/15). As in RFC
+   * 7671 section 5.1, its dates and names do not count.
+   */
+  | { readonly serverCertificate: Encoded };
+
+/** Who a client is, and which server it trusts. The usages 0 and 1 of /0/x/15 want the public CAs, which are not known here. */
+export type ClientCredential =
+  /** `identity` has 1 to 255 bytes without a zero byte, `psk` 1 to 256. */
+  | { readonly mode: "psk"; readonly identity: Uint8Array; readonly psk: Uint8Array }
+  /** `certificate` is a chain, the client's own first. */
+  | { readonly mode: "x509"; readonly certificate: Encoded; readonly privateKey: Encoded; readonly trust: ServerTrust }
+  /** Raw public keys both ways (RFC 7250); `serverPublicKey` is a SubjectPublicKeyInfo. Needs OpenSSL 3.2. */
+  | { readonly mode: "rpk"; readonly privateKey: Encoded; readonly serverPublicKey: Encoded };
+
 export interface DtlsClientOptions {
-  /** 1 to 256 bytes. */
-  readonly psk: Uint8Array;
-  /** 1 to 255 bytes without a zero byte. */
-  readonly identity: Uint8Array;
-  /** Sent in the server_name extension unless it is an IP address or left out. */
+  readonly credential: ClientCredential;
+  /** Sent in the server_name extension unless it is an IP address or left out. Trust by `ca` needs it, also as an address. */
   readonly serverName?: string;
-  /** In order of preference. Default: TLS_PSK_WITH_AES_128_CCM_8, the suite every LwM2M device has. */
+  /**
+   * In order of preference. Default with a PSK: TLS_PSK_WITH_AES_128_CCM_8, the suite every LwM2M device has; otherwise all
+   * suites with certificates.
+   */
   readonly cipherSuites?: readonly CipherSuite[];
+  /** The time by which certificates are judged, as `now` need not be wall-clock time. Default: `now`. */
+  wallClock?(): Instant;
   readonly mtu?: number;
   /** Default 60 s. */
   readonly handshakeTimeout?: Milliseconds;

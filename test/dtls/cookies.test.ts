@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type DtlsClientOptions, DtlsServer, loadOpenSsl } from "../../src/dtls/index.ts";
-import { firstHello, KEY, peerAt, START, World } from "./harness.ts";
+import { credential, firstHello, KEY, peerAt, START, World } from "./harness.ts";
 
 /** Where the cookie's length stands in a HelloVerifyRequest, and in a ClientHello without a session id. */
 const COOKIE_IN_REQUEST = 27;
@@ -174,7 +174,7 @@ describe("a cookie", () => {
 });
 
 describe("a ClientHello from a live address and port (RFC 6347 section 4.2.8)", () => {
-  const again: Partial<DtlsClientOptions> = { identity: Buffer.from("reborn") };
+  const again: Partial<DtlsClientOptions> = { credential: credential("reborn") };
 
   test("does not touch the association until its cookie is proven", () => {
     const world = new World();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { CIPHER_SUITES, type CipherSuite } from "../../src/dtls/index.ts";
 import { seededRandom } from "../../src/lib/random.ts";
-import { firstHello, KEY, peerAt, World } from "./harness.ts";
+import { credential, firstHello, KEY, peerAt, World } from "./harness.ts";
 
 describe("a handshake", () => {
   for (const suite of Object.keys(CIPHER_SUITES) as CipherSuite[]) {
@@ -88,7 +88,11 @@ describe("a handshake", () => {
     const identity = Buffer.alloc(200, "x");
     const world = new World();
     world.network = (_datagram, from, index) => (from === "client" && index === 2 ? { copies: 1, after: 3 } : { copies: 1 });
-    const client = world.connected(1, { mtu: 256, identity, cipherSuites: ["TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA256"] });
+    const client = world.connected(1, {
+      mtu: 256,
+      credential: credential(identity),
+      cipherSuites: ["TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA256"],
+    });
     const keyExchange = world.sentBy("client").slice(2);
     assert.ok(keyExchange.length >= 2, "the client's flight takes more than one datagram");
     // The ChangeCipherSpec that came with the last fragment was too early for OpenSSL: the next one is not.
@@ -131,7 +135,9 @@ describe("a handshake", () => {
 
   test("of many clients at once keeps them apart", () => {
     const world = new World({ lookupPsk: (identity) => Buffer.alloc(16, identity.at(-1)) });
-    const clients = Array.from({ length: 50 }, (_, port) => world.client(port, { psk: Buffer.alloc(16, `${port % 10}`) }));
+    const clients = Array.from({ length: 50 }, (_, port) =>
+      world.client(port, { credential: credential(`device-${port}`, Buffer.alloc(16, `${port % 10}`)) }),
+    );
     for (const { dtls } of clients) dtls.connect(world.clock.now());
     world.run();
     for (const { dtls, peer } of clients) dtls.send(Buffer.from(`I am ${peer.port}`), world.clock.now());
@@ -224,7 +230,7 @@ describe("the key", () => {
   for (const suite of Object.keys(CIPHER_SUITES) as CipherSuite[]) {
     test(`that is wrong gets the client nowhere, and the reason says so (${suite})`, () => {
       const world = new World();
-      const client = world.connected(1, { psk: Buffer.alloc(16, 9), cipherSuites: [suite] });
+      const client = world.connected(1, { credential: credential("device-1", Buffer.alloc(16, 9)), cipherSuites: [suite] });
       world.pass(5_000);
       assert.deepEqual(world.log.at(0), "closed device-1 wrong-key");
       assert.equal(world.server.stats.associations, 0);
@@ -253,8 +259,8 @@ describe("the key", () => {
   test("of 256 bytes works, and of 257 is refused", () => {
     const psk = Buffer.alloc(256, 5);
     const world = new World({ lookupPsk: () => psk });
-    assert.deepEqual(world.connected(1, { psk }).log, ["secured"]);
-    assert.throws(() => world.client(2, { psk: Buffer.alloc(257) }), { code: "invalid-input" });
+    assert.deepEqual(world.connected(1, { credential: credential("device-1", psk) }).log, ["secured"]);
+    assert.throws(() => world.client(2, { credential: credential("device-2", Buffer.alloc(257)) }), { code: "invalid-input" });
     world.free();
   });
 });
@@ -393,8 +399,8 @@ describe("options out of range", () => {
     assert.throws(() => new World({ mtu: 100 }), { code: "invalid-input" });
     assert.throws(() => new World({ cipherSuites: [] }), { code: "invalid-input" });
     const world = new World();
-    assert.throws(() => world.client(1, { identity: Buffer.from("a\0b") }), { code: "invalid-input" });
-    assert.throws(() => world.client(1, { psk: new Uint8Array(0) }), { code: "invalid-input" });
+    assert.throws(() => world.client(1, { credential: credential("a\0b") }), { code: "invalid-input" });
+    assert.throws(() => world.client(1, { credential: credential("device-1", new Uint8Array(0)) }), { code: "invalid-input" });
     world.free();
   });
 });

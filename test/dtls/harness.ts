@@ -1,11 +1,13 @@
 import {
   type Association,
+  type ClientCredential,
   DtlsClient,
   type DtlsClientOptions,
   DtlsServer,
   type DtlsServerOptions,
   loadOpenSsl,
   type Peer,
+  type PeerCredential,
 } from "../../src/dtls/index.ts";
 import { type Milliseconds, VirtualClock } from "../../src/lib/clock.ts";
 
@@ -53,14 +55,13 @@ export class World {
           this.#carry("server", datagram, (bytes) => this.clients.get(peer.key)?.dtls.receive(bytes, this.clock.now())),
         secured: (association) => {
           this.associations.push(association);
-          this.log.push(`secured ${Buffer.from(association.identity)}`);
+          this.log.push(`secured ${nameOf(association.credential)}`);
         },
         message: (association, bytes) => {
           this.log.push(`message ${Buffer.from(bytes)}`);
           if (this.echo) association.send(bytes, this.clock.now());
         },
-        closed: (association, reason) =>
-          this.log.push(`closed ${Buffer.from(association.identity)} ${reason}`.replace("  ", " ")),
+        closed: (association, reason) => this.log.push(`closed ${nameOf(association.credential)} ${reason}`.replace("  ", " ")),
         refused: (_peer, reason) => this.log.push(`refused ${reason}`),
       },
     );
@@ -72,7 +73,7 @@ export class World {
     const log: string[] = [];
     const dtls = new DtlsClient(
       loadOpenSsl(),
-      { psk: KEY, identity: Buffer.from(`device-${port}`), ...options },
+      { credential: credential(`device-${port}`), ...options },
       {
         send: (datagram) => this.#carry("client", datagram, (bytes) => this.server.receive(peer, bytes, this.clock.now())),
         secured: () => log.push("secured"),
@@ -151,6 +152,15 @@ function recordsOf(datagram: Buffer): Buffer[] {
   return records;
 }
 
+/** The credential of a device with a PSK. */
+export function credential(identity: string | Uint8Array, psk: Uint8Array = KEY): ClientCredential {
+  return { mode: "psk", identity: Buffer.from(identity), psk };
+}
+
+function nameOf(credential: PeerCredential | undefined): string {
+  return credential?.mode === "psk" ? `${Buffer.from(credential.identity)}` : "";
+}
+
 export function peerAt(port: number, address = "192.0.2.1"): Peer {
   return { key: `${address}:${port}`, address, port };
 }
@@ -160,7 +170,7 @@ export function firstHello(options: Partial<DtlsClientOptions> = {}): Buffer {
   let hello = Buffer.alloc(0);
   const client = new DtlsClient(
     loadOpenSsl(),
-    { psk: KEY, identity: Buffer.from("device"), ...options },
+    { credential: credential("device"), ...options },
     {
       send: (datagram) => {
         hello = Buffer.from(datagram);

@@ -4,7 +4,7 @@ import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { after, describe, test } from "node:test";
 import { CIPHER_SUITES, type CipherSuite, DtlsClient, DtlsServer, loadOpenSsl } from "../../src/dtls/index.ts";
-import { KEY } from "./harness.ts";
+import { credential, KEY } from "./harness.ts";
 
 const CHANGE_CIPHER_SPEC = 20;
 const HEX = Buffer.from(KEY).toString("hex");
@@ -164,7 +164,7 @@ describe("our client and openssl s_server", { skip: missing }, () => {
       const log: string[] = [];
       const client = new DtlsClient(
         loadOpenSsl(),
-        { psk: KEY, identity: Buffer.from("device-1"), serverName: "bs.example.com", cipherSuites: [suite] },
+        { credential: credential("device-1"), serverName: "bs.example.com", cipherSuites: [suite] },
         {
           send: (datagram) => opened.send(datagram, port, "127.0.0.1"),
           secured: () => client.send(Buffer.from("abc\n"), Date.now()),

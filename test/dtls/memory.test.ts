@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { peerAt, World } from "./harness.ts";
+import { credential, peerAt, World } from "./harness.ts";
 
 /** Ways an association ends: each must give everything back. */
 const ENDINGS: readonly ((world: World, port: number) => void)[] = [
@@ -15,7 +15,7 @@ const ENDINGS: readonly ((world: World, port: number) => void)[] = [
     client.dtls.close(world.clock.now());
   },
   function wrongKey(world, port) {
-    world.connected(port, { psk: Buffer.alloc(16) }).dtls.close(world.clock.now());
+    world.connected(port, { credential: credential(`device-${port}`, Buffer.alloc(16)) }).dtls.close(world.clock.now());
     world.pass(10_000);
   },
   function noSharedCipher(world, port) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { seededRandom } from "../../src/lib/random.ts";
-import { type Fate, type Network, World } from "./harness.ts";
+import { credential, type Fate, type Network, World } from "./harness.ts";
 
 const SUITES = ["TLS_PSK_WITH_AES_128_CCM_8", "TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA256"] as const;
 const LOST: Fate = { copies: 0 };
@@ -21,7 +21,7 @@ describe("a handshake on a network", () => {
             for (let at = 0; at < 6; at++) {
               const world = new World({ mtu });
               world.network = only(side, at, fate);
-              const client = world.connected(1, { cipherSuites: [suite], identity: Buffer.alloc(180, "i"), mtu });
+              const client = world.connected(1, { cipherSuites: [suite], credential: credential(Buffer.alloc(180, "i")), mtu });
               world.pass(1_000);
               assert.deepEqual(client.log, ["secured"], `${side}'s datagram ${at}`);
               client.dtls.send(Buffer.from("ping"), world.clock.now());
