@@ -3,7 +3,7 @@ import { AgeList, Aging } from "./age-list.ts";
 import { BodyBuffer } from "./block.ts";
 import type { PeerState } from "./peer-state.ts";
 import type { Settings } from "./settings.ts";
-import type { CoapPeer, CoapResponse } from "./types.ts";
+import type { CoapPeer, CoapResponse, Delivery, OnDelivery } from "./types.ts";
 
 /** A body in block-wise transfer between a peer and us as its server. */
 abstract class Body<Peer extends CoapPeer> extends Aging<Body<Peer>> {
@@ -17,8 +17,8 @@ abstract class Body<Peer extends CoapPeer> extends Aging<Body<Peer>> {
     this.key = key;
   }
 
-  /** Lets its peer know no more of it. */
-  abstract detach(): void;
+  /** It is kept no more. */
+  abstract detach(now: Instant): void;
 }
 
 /** The beginning of a request's body (Block1). */
@@ -42,16 +42,38 @@ export class ServedBody<Peer extends CoapPeer> extends Body<Peer> {
   readonly response: CoapResponse;
   readonly payload: Uint8Array;
   readonly etag: Buffer;
+  #onDelivery: OnDelivery | undefined;
 
-  constructor(state: PeerState<Peer>, key: string, response: CoapResponse, payload: Uint8Array, etag: Buffer) {
+  constructor(
+    state: PeerState<Peer>,
+    key: string,
+    response: CoapResponse,
+    payload: Uint8Array,
+    etag: Buffer,
+    onDelivery: OnDelivery | undefined,
+  ) {
     super(state, key);
     this.response = response;
     this.payload = payload;
     this.etag = etag;
+    this.#onDelivery = onDelivery;
   }
 
-  detach(): void {
-    this.state.served = undefined;
+  /** Whether somebody waits to hear that it was delivered. */
+  get awaited(): boolean {
+    return this.#onDelivery !== undefined;
+  }
+
+  /** Says what became of it, once. */
+  settle(delivery: Delivery, now: Instant): void {
+    const onDelivery = this.#onDelivery;
+    this.#onDelivery = undefined;
+    onDelivery?.(delivery, now);
+  }
+
+  detach(now: Instant): void {
+    if (this.state.served === this) this.state.served = undefined;
+    this.settle("cancelled", now);
   }
 }
 
@@ -71,7 +93,7 @@ export class Bodies<Peer extends CoapPeer> {
 
   /** Begins the body of a request, in the place of an unfinished one of the same peer. */
   begin(state: PeerState<Peer>, key: string, contentFormat: number | undefined, now: Instant): PartialBody<Peer> {
-    this.remove(state.partial);
+    this.remove(state.partial, now);
     const body = new PartialBody(state, key, contentFormat, this.#settings.maxBody);
     state.partial = body;
     this.touch(body, now);
@@ -80,7 +102,7 @@ export class Bodies<Peer extends CoapPeer> {
 
   /** Keeps a response whose further blocks will be asked for, in the place of an older one of the same peer. */
   serve(body: ServedBody<Peer>, now: Instant): void {
-    this.remove(body.state.served);
+    if (body.state.served !== body) this.remove(body.state.served, now);
     body.state.served = body;
     this.touch(body, now);
   }
@@ -88,18 +110,18 @@ export class Bodies<Peer extends CoapPeer> {
   /** Notes that a block of `body` came or went. */
   touch(body: Body<Peer>, now: Instant): void {
     this.#byLastUse.touch(body, now);
-    if (this.#byLastUse.size > this.#settings.maxBodies) this.remove(this.#byLastUse.oldest);
+    if (this.#byLastUse.size > this.#settings.maxBodies) this.remove(this.#byLastUse.oldest, now);
   }
 
-  remove(body: Body<Peer> | undefined): void {
+  remove(body: Body<Peer> | undefined, now: Instant): void {
     if (body === undefined) return;
     this.#byLastUse.remove(body);
-    body.detach();
+    body.detach(now);
   }
 
   expire(now: Instant): void {
     for (let body = this.#byLastUse.oldest; body !== undefined && body.expires <= now; body = this.#byLastUse.oldest) {
-      this.remove(body);
+      this.remove(body, now);
     }
   }
 

@@ -59,9 +59,9 @@ export class CoapEndpoint<Peer extends CoapPeer> {
     const state = this.#layer.known(peer);
     if (state === undefined) return;
     this.#layer.drop(state);
-    this.#receptions.forget(state);
-    this.#bodies.remove(state.partial);
-    this.#bodies.remove(state.served);
+    this.#receptions.forget(state, now);
+    this.#bodies.remove(state.partial, now);
+    this.#bodies.remove(state.served, now);
     this.#requester.forget(state, now);
   }
 
@@ -99,14 +99,14 @@ export class CoapEndpoint<Peer extends CoapPeer> {
       return;
     }
     this.#requester.acknowledged(state, message.messageId, now);
-    this.#responder.settle(state, message.messageId);
+    this.#receptions.ofResponse(state, message.messageId)?.settle("delivered", now);
   }
 
   #receiveReset(peer: Peer, message: Message, now: Instant): void {
     const state = this.#layer.known(peer);
     if (state === undefined || message.code !== EMPTY_CODE) return;
     this.#requester.rejected(state, message.messageId, now);
-    this.#responder.settle(state, message.messageId);
+    this.#receptions.ofResponse(state, message.messageId)?.settle("reset", now);
   }
 
   /** A confirmable or non-confirmable message; its id is one of the peer's. What fits nothing is rejected (section 4.2). */

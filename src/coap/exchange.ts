@@ -5,7 +5,7 @@ import type { RequestOptions } from "./options.ts";
 import type { Reception } from "./receptions.ts";
 import type { Responder } from "./responder.ts";
 import { Timer } from "./timers.ts";
-import type { CoapPeer, CoapResponse, IncomingRequest } from "./types.ts";
+import type { CoapPeer, CoapResponse, IncomingRequest, OnDelivery } from "./types.ts";
 
 /** A request that a handler answers; as a timer, the delayed acknowledgement. */
 export class Exchange<Peer extends CoapPeer> extends Timer implements IncomingRequest<Peer> {
@@ -51,8 +51,8 @@ export class Exchange<Peer extends CoapPeer> extends Timer implements IncomingRe
     this.payload = payload;
   }
 
-  respond(response: CoapResponse, now: Instant): boolean {
-    return this.#responder.respond(this, response, now);
+  respond(response: CoapResponse, now: Instant, onDelivery?: OnDelivery): boolean {
+    return this.#responder.respond(this, response, now, onDelivery);
   }
 
   expire(): void {

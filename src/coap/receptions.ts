@@ -5,7 +5,7 @@ import type { MessageLayer } from "./message-layer.ts";
 import type { PeerState } from "./peer-state.ts";
 import type { Settings } from "./settings.ts";
 import type { Transmission } from "./transmission.ts";
-import type { CoapPeer } from "./types.ts";
+import type { CoapPeer, Delivery, OnDelivery } from "./types.ts";
 
 /** A message that was received and acted upon, remembered so that its duplicates are not (RFC 7252 section 4.5). */
 export class Reception<Peer extends CoapPeer> extends Aging<Reception<Peer>> {
@@ -17,6 +17,8 @@ export class Reception<Peer extends CoapPeer> extends Aging<Reception<Peer>> {
   exchange: Exchange<Peer> | undefined = undefined;
   /** The separate response, until it is acknowledged. */
   response: Transmission<Peer> | undefined = undefined;
+  /** Wants to know what becomes of {@link response}. */
+  onDelivery: OnDelivery | undefined = undefined;
   /** The peer's next newer one. */
   next: Reception<Peer> | undefined = undefined;
 
@@ -24,6 +26,15 @@ export class Reception<Peer extends CoapPeer> extends Aging<Reception<Peer>> {
     super();
     this.state = state;
     this.messageId = messageId;
+  }
+
+  /** Ends the sending of the separate response, if there is one. */
+  settle(delivery: Delivery, now: Instant): void {
+    const { onDelivery } = this;
+    this.response?.stop();
+    this.response = undefined;
+    this.onDelivery = undefined;
+    onDelivery?.(delivery, now);
   }
 }
 
@@ -61,25 +72,25 @@ export class Receptions<Peer extends CoapPeer> {
   }
 
   add(state: PeerState<Peer>, messageId: number, now: Instant): Reception<Peer> {
-    if (state.receptions >= this.#settings.maxRememberedPerPeer) this.#removeOldest(state);
+    if (state.receptions >= this.#settings.maxRememberedPerPeer) this.#removeOldest(state, now);
     const reception = new Reception(state, messageId);
     if (state.newestReception === undefined) state.oldestReception = reception;
     else state.newestReception.next = reception;
     state.newestReception = reception;
     state.receptions++;
     this.#byAge.touch(reception, now);
-    if (this.#byAge.size > this.#settings.maxRemembered) this.#evict();
+    if (this.#byAge.size > this.#settings.maxRemembered) this.#evict(now);
     return reception;
   }
 
   /** Forgets all of `state`. */
-  forget(state: PeerState<Peer>): void {
-    while (state.oldestReception !== undefined) this.#removeOldest(state);
+  forget(state: PeerState<Peer>, now: Instant): void {
+    while (state.oldestReception !== undefined) this.#removeOldest(state, now);
   }
 
   expire(now: Instant): void {
     for (let oldest = this.#byAge.oldest; oldest !== undefined && oldest.expires <= now; oldest = this.#byAge.oldest) {
-      this.#removeOldest(oldest.state);
+      this.#removeOldest(oldest.state, now);
     }
   }
 
@@ -89,15 +100,15 @@ export class Receptions<Peer extends CoapPeer> {
   }
 
   /** The oldest of all leaves, and its peer too when nothing else is kept of it: a flood from many addresses is bounded. */
-  #evict(): void {
+  #evict(now: Instant): void {
     const state = this.#byAge.oldest?.state;
     if (state === undefined) return;
-    this.#removeOldest(state);
+    this.#removeOldest(state, now);
     if (state.idle) this.#layer.drop(state);
   }
 
   /** The oldest of a peer is also the first of the peer's in the list of all: both are in the order of arrival. */
-  #removeOldest(state: PeerState<Peer>): void {
+  #removeOldest(state: PeerState<Peer>, now: Instant): void {
     const reception = state.oldestReception;
     if (reception === undefined) return;
     state.oldestReception = reception.next;
@@ -106,6 +117,6 @@ export class Receptions<Peer extends CoapPeer> {
     this.#byAge.remove(reception);
     if (reception.exchange !== undefined) this.#layer.timers.disarm(reception.exchange);
     reception.exchange = undefined;
-    reception.response?.stop();
+    reception.settle("cancelled", now);
   }
 }

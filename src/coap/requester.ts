@@ -24,7 +24,7 @@ export class Requester<Peer extends CoapPeer> {
 
   request(state: PeerState<Peer>, request: CoapRequest, now: Instant, onResult: OnResult): CancelRequest {
     const transfer = new ClientTransfer(request, this.#settings);
-    const outgoing = new OutgoingRequest(this, state, request.method, transfer, onResult);
+    const outgoing = new OutgoingRequest(this, state, request, transfer, onResult);
     if (state.active === undefined && state.waiting.length === 0) this.#start(outgoing, now);
     else state.waiting.push(outgoing);
     return (at) => this.finish(outgoing, { failure: "cancelled" }, at);
@@ -35,7 +35,7 @@ export class Requester<Peer extends CoapPeer> {
     const outgoing = state.active;
     if (outgoing?.transmission?.messageId !== messageId || outgoing.slot >= 0) return;
     outgoing.transmission.stop();
-    this.#layer.timers.arm(outgoing, now + this.#settings.responseTimeout);
+    this.#layer.timers.arm(outgoing, Math.min(now + this.#settings.responseTimeout, outgoing.giveUpAt));
   }
 
   /** A Reset for a message of ours. */
@@ -95,6 +95,7 @@ export class Requester<Peer extends CoapPeer> {
 
   #start(outgoing: OutgoingRequest<Peer>, now: Instant): void {
     outgoing.state.active = outgoing;
+    outgoing.giveUpAt = now + (outgoing.timeout ?? Number.POSITIVE_INFINITY);
     this.#sendNext(outgoing, now);
   }
 
@@ -107,9 +108,8 @@ export class Requester<Peer extends CoapPeer> {
     const token = this.#layer.token();
     const datagram = encode(MessageType.confirmable, method, messageId, token, options, payload);
     outgoing.token = token;
-    outgoing.transmission = new Transmission(this.#layer, state, messageId, datagram, (_, at) => {
-      this.finish(outgoing, { failure: "timeout" }, at);
-    });
+    const gaveUp = (_: unknown, at: Instant): void => this.finish(outgoing, { failure: "timeout" }, at);
+    outgoing.transmission = new Transmission(this.#layer, state, messageId, datagram, gaveUp, outgoing.giveUpAt);
     outgoing.transmission.start(now);
   }
 

@@ -11,7 +11,7 @@ import type { PeerState } from "./peer-state.ts";
 import type { Reception, Receptions } from "./receptions.ts";
 import type { Settings } from "./settings.ts";
 import { Transmission } from "./transmission.ts";
-import type { CoapPeer, CoapResponse, IncomingRequest } from "./types.ts";
+import type { CoapPeer, CoapResponse, IncomingRequest, OnDelivery } from "./types.ts";
 
 /** What a response needs to know of its request's message. */
 interface Asked<Peer extends CoapPeer> {
@@ -58,7 +58,7 @@ export class Responder<Peer extends CoapPeer> {
   }
 
   /** Answers a request for the first time; see {@link IncomingRequest.respond}. */
-  respond(exchange: Exchange<Peer>, response: CoapResponse, now: Instant): boolean {
+  respond(exchange: Exchange<Peer>, response: CoapResponse, now: Instant, onDelivery?: OnDelivery): boolean {
     const { reception, block1, block2: wanted } = exchange;
     if (reception.exchange !== exchange) return false;
     reception.exchange = undefined;
@@ -66,23 +66,16 @@ export class Responder<Peer extends CoapPeer> {
     const confirmed = block1 === undefined ? undefined : { num: block1.num, more: false, size: block1.size };
     const payload = response.payload ?? NOTHING;
     const fits = payload.length <= this.#settings.blockSize;
-    if (payload.length === 0 || (fits && wanted === undefined)) this.#send(exchange, response, { block1: confirmed }, now);
-    else this.#sendBlock(exchange, this.#bodyOf(exchange, response, payload), wanted, now, confirmed);
+    if (payload.length === 0 || (fits && wanted === undefined)) {
+      this.#send(exchange, response, { block1: confirmed }, now, onDelivery);
+    } else this.#sendBlock(exchange, this.#bodyOf(exchange, response, payload, onDelivery), wanted, now, confirmed);
     return true;
   }
 
   /** Tells the client that its request has arrived and takes longer (RFC 7252 section 5.2.2). */
-  acknowledge(exchange: Exchange<Peer>): void {
-    const { reception } = exchange;
+  acknowledge({ reception }: Asked<Peer>): void {
     reception.reply = encodeEmpty(MessageType.acknowledgement, reception.messageId);
     this.#layer.send(reception.state, reception.reply);
-  }
-
-  /** Ends the sending of a separate response: it was acknowledged or reset. */
-  settle(state: PeerState<Peer>, messageId: number): void {
-    const reception = this.#receptions.ofResponse(state, messageId);
-    reception?.response?.stop();
-    if (reception !== undefined) reception.response = undefined;
   }
 
   #deliver(exchange: Exchange<Peer>, now: Instant): void {
@@ -114,7 +107,7 @@ export class Responder<Peer extends CoapPeer> {
     const fits = partial?.key === key && partial.contentFormat === contentFormat && partial.received.length === offsetOf(block1);
     if (partial === undefined || !fits) return this.#refuse(asked, Code.requestEntityIncomplete, now);
     if (!partial.received.append(payload)) {
-      this.#bodies.remove(partial);
+      this.#bodies.remove(partial, now);
       return this.#refuse(asked, Code.requestEntityTooLarge, now);
     }
     if (block1.more) {
@@ -123,7 +116,7 @@ export class Responder<Peer extends CoapPeer> {
       this.#send(asked, { code: Code.continue }, { block1: confirmed }, now);
       return undefined;
     }
-    this.#bodies.remove(partial);
+    this.#bodies.remove(partial, now);
     return partial.received.bytes();
   }
 
@@ -150,38 +143,60 @@ export class Responder<Peer extends CoapPeer> {
     return true;
   }
 
-  #bodyOf(exchange: Exchange<Peer>, response: CoapResponse, payload: Uint8Array): ServedBody<Peer> {
+  #bodyOf(
+    exchange: Exchange<Peer>,
+    response: CoapResponse,
+    payload: Uint8Array,
+    onDelivery: OnDelivery | undefined,
+  ): ServedBody<Peer> {
     const etag = createHash("sha256").update(payload).digest().subarray(0, ETAG_LENGTH);
     const key = keyOf(exchange.method, exchange);
-    return new ServedBody(exchange.reception.state, key, response, copyOf(payload), etag);
+    return new ServedBody(exchange.reception.state, key, response, copyOf(payload), etag, onDelivery);
   }
 
-  /** Sends the block that is wanted, in the size that is wanted unless ours is smaller, and keeps the body while there is more. */
+  /**
+   * Sends the block that is wanted, in the size that is wanted unless ours is smaller. The body is kept while there is
+   * more, and, where somebody waits to hear of it, until its last block has arrived.
+   */
   #sendBlock(asked: Asked<Peer>, body: ServedBody<Peer>, wanted: Block | undefined, now: Instant, block1?: Block): void {
     const offset = wanted === undefined ? 0 : offsetOf(wanted);
     if (offset > 0 && offset >= body.payload.length) {
       this.#refuse(asked, Code.badRequest, now);
+      if (asked.reception.state.served !== body) body.settle("cancelled", now);
       return;
     }
     const size = Math.min(this.#settings.blockSize, wanted?.size ?? this.#settings.blockSize);
     const { block, bytes } = cut(body.payload, offset, size);
-    if (block.more) this.#bodies.serve(body, now);
-    else this.#bodies.remove(body);
+    const { awaited } = body;
+    if (block.more || awaited) this.#bodies.serve(body, now);
+    else this.#bodies.remove(body, now);
     const { code, contentFormat, maxAge } = body.response;
-    this.#send(asked, { code, contentFormat, maxAge, payload: bytes }, { block1, block2: block, etag: body.etag }, now);
+    const onDelivery: OnDelivery | undefined =
+      block.more || !awaited
+        ? undefined
+        : (delivery, at) => {
+            body.settle(delivery, at);
+            this.#bodies.remove(body, at);
+          };
+    const part = { code, contentFormat, maxAge, payload: bytes };
+    this.#send(asked, part, { block1, block2: block, etag: body.etag }, now, onDelivery);
   }
 
-  /** Sends a response: on the acknowledgement when that has not been sent, else as a message of its own. */
-  #send(asked: Asked<Peer>, response: CoapResponse, blocks: BlockOptions, now: Instant): void {
+  /** Sends a response: on the acknowledgement when that has not been sent and nobody waits to hear of it, else as a message of its own. */
+  #send(asked: Asked<Peer>, response: CoapResponse, blocks: BlockOptions, now: Instant, onDelivery?: OnDelivery): void {
     const { reception, token, confirmable } = asked;
     const { state } = reception;
     const options = writeResponseOptions(response, blocks);
-    const piggybacked = confirmable && reception.reply === undefined;
-    const type = piggybacked ? MessageType.acknowledgement : confirmable ? MessageType.confirmable : MessageType.nonConfirmable;
+    const unacknowledged = confirmable && reception.reply === undefined;
+    if (unacknowledged && onDelivery !== undefined) this.acknowledge(asked);
+    const piggybacked = unacknowledged && onDelivery === undefined;
+    const separate = confirmable || onDelivery !== undefined ? MessageType.confirmable : MessageType.nonConfirmable;
+    const type = piggybacked ? MessageType.acknowledgement : separate;
     const messageId = piggybacked ? reception.messageId : this.#layer.nextId(state, now);
     const datagram = encode(type, response.code, messageId, token, options, response.payload);
     if (type === MessageType.confirmable) {
-      reception.response = new Transmission(this.#layer, state, messageId, datagram, () => this.settle(state, messageId));
+      reception.response = new Transmission(this.#layer, state, messageId, datagram, (_, at) => reception.settle("timeout", at));
+      reception.onDelivery = onDelivery;
       reception.response.start(now);
       return;
     }

@@ -11,6 +11,8 @@ export class Transmission<Peer extends CoapPeer> extends Timer {
   readonly #state: PeerState<Peer>;
   readonly #datagram: Buffer;
   readonly #gaveUp: (transmission: Transmission<Peer>, now: Instant) => void;
+  /** When it is given up, whatever is left of its retransmissions. */
+  readonly #until: Instant;
   #timeout: Milliseconds;
   #retransmissions = 0;
 
@@ -20,6 +22,7 @@ export class Transmission<Peer extends CoapPeer> extends Timer {
     messageId: number,
     datagram: Buffer,
     gaveUp: (transmission: Transmission<Peer>, now: Instant) => void,
+    until: Instant = Number.POSITIVE_INFINITY,
   ) {
     super();
     this.messageId = messageId;
@@ -27,12 +30,13 @@ export class Transmission<Peer extends CoapPeer> extends Timer {
     this.#state = state;
     this.#datagram = datagram;
     this.#gaveUp = gaveUp;
+    this.#until = until;
     this.#timeout = layer.firstTimeout();
   }
 
   /** Sends it for the first time. */
   start(now: Instant): void {
-    this.#layer.timers.arm(this, now + this.#timeout);
+    this.#layer.timers.arm(this, Math.min(now + this.#timeout, this.#until));
     this.#layer.send(this.#state, this.#datagram);
   }
 
@@ -42,7 +46,7 @@ export class Transmission<Peer extends CoapPeer> extends Timer {
   }
 
   expire(now: Instant): void {
-    if (this.#retransmissions === this.#layer.maxRetransmit) {
+    if (this.#retransmissions === this.#layer.maxRetransmit || now >= this.#until) {
       this.#gaveUp(this, now);
       return;
     }

@@ -20,6 +20,11 @@ export interface CoapRequest {
   readonly uriHost?: string | undefined;
   /** The whole body; what is longer than one block is sent with Block1 (RFC 7959). */
   readonly payload?: Uint8Array | undefined;
+  /**
+   * How long it may take from its first message on, with all blocks, repetitions and waiting; then it fails with
+   * `timeout`. Without it the transmission parameters alone say.
+   */
+  readonly timeout?: Milliseconds | undefined;
 }
 
 /** A response to send. */
@@ -58,6 +63,20 @@ export type OnResult = (result: RequestResult, now: Instant) => void;
 /** Gives up a request; its {@link OnResult} hears `cancelled`. Does nothing once there is a result. */
 export type CancelRequest = (now: Instant) => void;
 
+/** What became of a response whose sender wants to know. */
+export type Delivery =
+  /** The peer has acknowledged it; of a body in blocks, the last block. */
+  | "delivered"
+  /** The peer has acknowledged none of its transmissions. */
+  | "timeout"
+  /** The peer has answered it with a Reset. */
+  | "reset"
+  /** It was given up: the peer was forgotten, or did not fetch the rest of the body. */
+  | "cancelled";
+
+/** Called exactly once per response. `now` is that of the call that brought the news. */
+export type OnDelivery = (delivery: Delivery, now: Instant) => void;
+
 /** A request that was received whole, to be answered with {@link IncomingRequest.respond}. */
 export interface IncomingRequest<Peer extends CoapPeer> {
   readonly peer: Peer;
@@ -76,9 +95,12 @@ export interface IncomingRequest<Peer extends CoapPeer> {
   /**
    * Answers, now or later. When the response is ready within `ackDelay` it rides on the acknowledgement, otherwise it
    * follows as a message of its own (RFC 7252 section 5.2).
-   * @returns false when it cannot be sent any more: answered before, the peer forgotten, or EXCHANGE_LIFETIME is over
+   * @param onDelivery wants to know whether it arrives. An acknowledgement is never acknowledged, so the response then
+   * always follows as a confirmable message of its own; of a body in blocks, the last block does
+   * @returns false when it cannot be sent any more: answered before, the peer forgotten, or EXCHANGE_LIFETIME is over;
+   * `onDelivery` is not called then
    */
-  respond(response: CoapResponse, now: Instant): boolean;
+  respond(response: CoapResponse, now: Instant, onDelivery?: OnDelivery): boolean;
 }
 
 /** What the endpoint wants done; `net/` or a DTLS association does it. */
