@@ -11,11 +11,13 @@ const DEVICE: ObjectDefinition = {
   id: DEVICE_OBJECT,
   name: "Device",
   version: "1.2",
+  lwm2mVersion: "1.1",
+  multiple: false,
   resources: new Map([
     [0, { id: 0, name: "Manufacturer", multiple: false, mandatory: false, type: "string" }],
     [1, { id: 1, name: "Model Number", multiple: false, mandatory: false, type: "string" }],
     [4, { id: 4, name: "Reboot", multiple: false, mandatory: true }],
-    [11, { id: 11, name: "Error Code", multiple: true, mandatory: true, type: "integer", range: [0, 32] }],
+    [11, { id: 11, name: "Error Code", multiple: true, mandatory: true, type: "integer", range: [[0, 32]] }],
     [16, { id: 16, name: "Supported Binding and Modes", multiple: false, mandatory: true, type: "string" }],
   ]),
 };

@@ -1,6 +1,13 @@
 export { decodeContent, decodeSenmlPack, encodeContent } from "./codec.ts";
 export { findInconsistencies } from "./consistency.ts";
-export { ContentFormat, isWriteFormat, WRITE_FORMATS, type WriteFormatName } from "./content-format.ts";
+export {
+  ContentFormat,
+  isPackFormat,
+  isPreferredFormat,
+  isWriteFormat,
+  WRITE_FORMATS,
+  type WriteFormatName,
+} from "./content-format.ts";
 export { type DiscoverAnswer, type DiscoverEntry, decodeDiscover, encodeDiscover } from "./discover.ts";
 export { InvalidPath, MalformedContent } from "./errors.ts";
 export { isLeshanConfig, type LeshanProfiles, parseLeshanConfig } from "./leshan.ts";
@@ -18,10 +25,18 @@ export {
   single,
   toInteger,
 } from "./node.ts";
-export { CORE_OBJECTS, type ObjectDefinition, type ObjectDefinitions, type ResourceDefinition } from "./objects.ts";
+export {
+  BERTH_OBJECT,
+  BERTH_RESOURCES,
+  CORE_OBJECTS,
+  type ObjectDefinition,
+  type ObjectDefinitions,
+  type ResourceDefinition,
+} from "./objects.ts";
 export { formatPath, type Path, parsePath, uriPath } from "./path.ts";
 export { type BootstrapProfile, parseProfile, profileWarnings, type ServerAccount } from "./profile.ts";
 export { compileProfile } from "./profile-compile.ts";
+export { fitsRange, rangeText, type ValueRange } from "./range.ts";
 export type { SenmlRecord } from "./senml-pack.ts";
 export type {
   BootstrapPlan,

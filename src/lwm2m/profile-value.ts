@@ -5,6 +5,7 @@ import { isInteger64, type ResourceType, type ResourceValue, toInteger } from ".
 import type { ResourceDefinition } from "./objects.ts";
 import { MAX_ID } from "./path.ts";
 import type { PlainValue, ValueSetting } from "./profile.ts";
+import { fitsRange, rangeText } from "./range.ts";
 import type { DeviceFacts } from "./steps.ts";
 
 /** A value of a profile: known now, or once the device is. */
@@ -130,15 +131,11 @@ function readOpaque(notation: Notation, plain: PlainValue): Uint8Array {
 }
 
 function inRange(value: ResourceValue, definition: ResourceDefinition | undefined): ResourceValue {
-  if (definition?.range === undefined) return value;
-  const [min, max] = definition.range;
-  if (value.type === "string" || value.type === "opaque") {
-    const { length } = value.value;
-    // Empty stands for "none" whatever the range; Leshan writes /0/x/7 so.
-    if (length > 0 && (length < min || length > max))
-      throw new InvalidInput(`has a length of ${length}; ${min} to ${max} are allowed`);
-  } else if (typeof value.value === "number" || typeof value.value === "bigint") {
-    if (value.value < min || value.value > max) throw new InvalidInput(`is ${value.value}; ${min} to ${max} are allowed`);
-  }
+  const range = definition?.range;
+  if (range === undefined || fitsRange(value, range)) return value;
+  if (value.type !== "string" && value.type !== "opaque")
+    throw new InvalidInput(`is ${String(value.value)}; ${rangeText(range)} are allowed`);
+  // Empty stands for "none" whatever the range; Leshan writes /0/x/7 so.
+  if (value.value.length > 0) throw new InvalidInput(`has a length of ${value.value.length}; ${rangeText(range)} are allowed`);
   return value;
 }

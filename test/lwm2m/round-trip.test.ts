@@ -26,7 +26,8 @@ const resources = new Map<number, ResourceDefinition>();
 for (let id = 0; id <= 65535; id += 1)
   resources.set(id, { id, name: `Resource ${id}`, multiple: false, mandatory: false, type: typeOf(id) });
 const OBJECT = 3;
-const DEFINITIONS: ObjectDefinitions = new Map([[OBJECT, { id: OBJECT, name: "Everything", version: "1.0", resources }]]);
+const EVERYTHING = { id: OBJECT, name: "Everything", version: "1.0", lwm2mVersion: "1.0", multiple: true, resources };
+const DEFINITIONS: ObjectDefinitions = new Map([[OBJECT, EVERYTHING]]);
 
 const integer = (min: bigint, max: bigint): fc.Arbitrary<number | bigint> => {
   const edges = [0n, 127n, 128n, 255n, 256n, 32767n, 32768n, 65536n, 2n ** 31n, 2n ** 32n, 2n ** 53n, 2n ** 63n, min, max];

@@ -57,7 +57,8 @@ export function definitions(types: Readonly<Record<string, Readonly<Record<strin
     const all = Object.entries(resources).map(([id, type]): [number, ResourceDefinition] => {
       return [Number(id), { id: Number(id), name: `Resource ${id}`, multiple: false, mandatory: false, type }];
     });
-    return [Number(objectId), { id: Number(objectId), name: `Object ${objectId}`, version: "1.0", resources: new Map(all) }];
+    const head = { id: Number(objectId), name: `Object ${objectId}`, version: "1.0", lwm2mVersion: "1.0", multiple: true };
+    return [head.id, { ...head, resources: new Map(all) }];
   });
   return new Map([...CORE_OBJECTS, ...added]);
 }
