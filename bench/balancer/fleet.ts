@@ -87,6 +87,7 @@ function row(number: number): DeviceRow {
   new DataView(psk.buffer).setUint32(0, number);
   return {
     endpoint,
+    mode: "psk",
     identity: endpoint,
     profile: "default",
     group: null,

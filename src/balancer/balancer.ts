@@ -6,7 +6,7 @@ import type { Logger } from "../lib/log.ts";
 import { SteadyClock } from "../lib/steady-clock.ts";
 import { collisionWarning, prepareNaming, type Recipe, usesCounter } from "../naming/index.ts";
 import type { AssignmentWriter, Machine } from "../net/index.ts";
-import type { DeviceRow, NotificationMark, PageOptions, Storage } from "../storage/index.ts";
+import { type DeviceRow, type NotificationMark, nameSecretOf, type PageOptions, type Storage } from "../storage/index.ts";
 import { Chores } from "./chores.ts";
 import { Departures } from "./departures.ts";
 import { atHome, type Device, NOWHERE, nextProgress, type Progress } from "./device.ts";
@@ -259,7 +259,7 @@ export class Balancer implements Machine {
     const progress: Progress = { state, home, session, commencedAt, completedAt, attempts, failures, failure };
     const device = this.fleet.add(factsOf(row), state === "pending" ? atHome(progress, home) : progress);
     try {
-      this.publisher.learn(device.row, this.publisher.keyFor(row.endpoint, row.secret ?? row.psk, this.epochs.wanted[0] ?? {}));
+      this.publisher.learn(device.row, this.publisher.keyFor(row.endpoint, nameSecretOf(row), this.epochs.wanted[0] ?? {}));
     } catch (error) {
       this.#options.log.error({ endpoint: row.endpoint, error: errorText(error) }, "a device cannot be named by this recipe");
     }

@@ -40,14 +40,22 @@ export function atHome(progress: Progress, home: number): Progress {
   return shared;
 }
 
+/** What many devices have in common. All devices of a kind share one object: there are a million of them. */
+export interface DeviceKind {
+  readonly mode: SecurityMode;
+  /** Name of the bootstrap profile. */
+  readonly profile: string;
+}
+
 /** A device in the balancer's memory. Keys are kept as hex, as that is how they travel, and the smallest form a string has. */
 export interface Device {
   readonly endpoint: string;
-  mode: SecurityMode;
   identity: string;
+  /** In mode `psk`, and in no other. */
   psk: string | undefined;
+  /** What names are made of, where it is not the PSK. */
   secret: string | undefined;
-  profile: string;
+  kind: DeviceKind;
   attributes: Readonly<Record<string, string>>;
   /** Its number: the place of its name key, and of its mark where sets of devices are kept as marks. */
   readonly row: number;

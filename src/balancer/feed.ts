@@ -10,8 +10,16 @@ const BATCH = 200;
 
 /** What an instance is told of a device. */
 export function assignmentOf(device: Device): Assignment {
-  const { endpoint, mode, identity, psk, secret, profile, attributes } = device;
-  return { endpoint, mode, identity, psk, profile, attributes, ...(secret === undefined ? {} : { secret }) };
+  const { endpoint, kind, identity, psk, secret, attributes } = device;
+  return {
+    endpoint,
+    mode: kind.mode,
+    identity,
+    profile: kind.profile,
+    attributes,
+    ...(psk === undefined ? {} : { psk }),
+    ...(secret === undefined ? {} : { secret }),
+  };
 }
 
 /** An event that waits, to which the next of its kind may be added. */

@@ -1,10 +1,13 @@
-import type { DeviceState } from "../control/index.ts";
+import type { DeviceState, SecurityMode } from "../control/index.ts";
 import type { Clock, Instant } from "../lib/clock.ts";
 import { InternalError } from "../lib/errors.ts";
-import { type Device, NEW_PROGRESS, NOWHERE, type Progress } from "./device.ts";
+import { type Device, type DeviceKind, NEW_PROGRESS, NOWHERE, type Progress } from "./device.ts";
 
 /** What is known of a device before it has done anything. */
-export type DeviceFacts = Pick<Device, "endpoint" | "mode" | "identity" | "psk" | "secret" | "profile" | "attributes">;
+export type DeviceFacts = Pick<Device, "endpoint" | "identity" | "psk" | "secret" | "attributes"> & DeviceKind;
+
+/** Modes whose handshake proves an identity; in the others a device is known by its endpoint name. */
+const HAS_IDENTITY: ReadonlySet<SecurityMode> = new Set<SecurityMode>(["psk", "rpk"]);
 
 type Counts = Record<DeviceState, number>;
 
@@ -16,6 +19,7 @@ export class Fleet {
   readonly #byEndpoint: Map<string, Device> = new Map();
   /** Only those whose identity is not their endpoint, which are few. */
   readonly #byIdentity: Map<string, Device> = new Map();
+  readonly #kinds: Map<string, DeviceKind> = new Map();
   readonly #counts: Counts = { pending: 0, commenced: 0, completed: 0 };
   /** Per instance index. */
   readonly #countsOf: Counts[] = [];
@@ -44,9 +48,10 @@ export class Fleet {
     return this.#byEndpoint.get(endpoint);
   }
 
+  /** The device that proves this identity: by a PSK, or by a raw public key of which it is the fingerprint. */
   byIdentity(identity: string): Device | undefined {
     const device = this.#byIdentity.get(identity) ?? this.#byEndpoint.get(identity);
-    return device?.identity === identity ? device : undefined;
+    return device?.identity === identity && HAS_IDENTITY.has(device.kind.mode) ? device : undefined;
   }
 
   /** Devices of an instance by state. */
@@ -63,9 +68,10 @@ export class Fleet {
   add(facts: DeviceFacts, progress: Progress = NEW_PROGRESS): Device {
     if (this.#byEndpoint.has(facts.endpoint)) throw new InternalError(`${facts.endpoint} is in the fleet already`);
     const row = this.#free.pop() ?? this.#rows.length;
-    const { endpoint, mode, identity, psk, secret, profile, attributes } = facts;
+    const { endpoint, identity, psk, secret, attributes } = facts;
+    const kind = this.#kindOf(facts);
     // Written out, as a million objects made by spreading take twice the memory.
-    const device: Device = { endpoint, mode, identity, psk, secret, profile, attributes, row, progress };
+    const device: Device = { endpoint, identity, psk, secret, kind, attributes, row, progress };
     this.#rows[row] = device;
     this.#byEndpoint.set(device.endpoint, device);
     if (device.identity !== device.endpoint) this.#byIdentity.set(device.identity, device);
@@ -74,10 +80,10 @@ export class Fleet {
     return device;
   }
 
-  /** Gives a known device new credentials, profile and attributes. */
-  update(device: Device, { mode, identity, psk, secret, profile, attributes }: DeviceFacts): void {
+  /** Gives a known device a new mode, new keys, profile and attributes. */
+  update(device: Device, { identity, psk, secret, attributes, ...kind }: DeviceFacts): void {
     this.#forgetIdentity(device);
-    Object.assign(device, { mode, identity, psk, secret, profile, attributes });
+    Object.assign(device, { identity, psk, secret, attributes, kind: this.#kindOf(kind) });
     if (identity !== device.endpoint) this.#byIdentity.set(identity, device);
   }
 
@@ -98,6 +104,15 @@ export class Fleet {
     if (progress.state === "commenced" && before.state === "commenced" && progress.session === before.session) return;
     this.#commenced.delete(device);
     if (progress.state === "commenced") this.#commenced.set(device, this.#time.now());
+  }
+
+  #kindOf({ mode, profile }: DeviceKind): DeviceKind {
+    const key = `${mode} ${profile}`;
+    const known = this.#kinds.get(key);
+    if (known !== undefined) return known;
+    const kind = { mode, profile };
+    this.#kinds.set(key, kind);
+    return kind;
   }
 
   #forgetIdentity(device: Device): void {

@@ -94,10 +94,10 @@ function view(balancer: Balancer, device: Device, names: boolean): DeviceView {
   const { state, home, failures, failure } = device.progress;
   return {
     endpoint: device.endpoint,
-    mode: device.mode,
+    mode: device.kind.mode,
     state,
     instance: balancer.instances.at(home)?.id ?? null,
-    profile: device.profile,
+    profile: device.kind.profile,
     failures,
     lastFailure: failure,
     ...(names ? { names: balancer.publisher.names(device) } : {}),

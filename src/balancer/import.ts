@@ -1,8 +1,8 @@
 import type { DeviceBatchReply, DeviceInput } from "../control/index.ts";
-import { fromHex, toHex } from "../lib/bytes.ts";
+import { toHex } from "../lib/bytes.ts";
 import type { Clock } from "../lib/clock.ts";
 import { errorText } from "../lib/errors.ts";
-import type { DeviceRecord, Storage } from "../storage/index.ts";
+import { type DeviceRecord, nameSecretOf, parseDevice, type Storage } from "../storage/index.ts";
 import type { Epochs } from "./epochs.ts";
 import type { Feed } from "./feed.ts";
 import type { DeviceFacts, Fleet } from "./fleet.ts";
@@ -72,24 +72,23 @@ export async function importDevices(parts: ImportOptions, inputs: readonly Devic
 }
 
 function check({ publisher, epochs, profiles }: ImportOptions, input: DeviceInput, index: number): Accepted {
-  const { endpoint, identity = endpoint, group = null, attributes = {} } = input;
-  const psk = fromHex(input.psk ?? "", "psk");
-  const secret = input.secret === undefined ? {} : { secret: fromHex(input.secret, "secret") };
-  const profile = profiles.choose(endpoint, input.profile);
-  const key = publisher.keyFor(endpoint, secret.secret ?? psk, epochs.wanted[0] ?? {});
-  return { index, record: { endpoint, identity, psk, ...secret, profile, group, attributes }, key };
+  const device = parseDevice(input);
+  const record = { ...device, profile: profiles.choose(device.endpoint, device.profile) };
+  return { index, record, key: publisher.keyFor(device.endpoint, nameSecretOf(device), epochs.wanted[0] ?? {}) };
 }
 
 const NO_ATTRIBUTES: Readonly<Record<string, string>> = {};
 
 /** What the fleet keeps of a stored device. What most devices have in common is kept once. */
-export function factsOf({ endpoint, identity, psk, secret, profile, attributes }: DeviceRecord): DeviceFacts {
+export function factsOf({ endpoint, mode, identity, psk, publicKey, secret, profile, attributes }: DeviceRecord): DeviceFacts {
+  // A raw public key makes names too: the fleet needs it for nothing else.
+  const nameSecret = secret ?? publicKey;
   return {
     endpoint,
-    mode: "psk",
+    mode,
     identity: identity === endpoint ? endpoint : identity,
-    psk: toHex(psk),
-    secret: secret === undefined ? undefined : toHex(secret),
+    psk: psk === undefined ? undefined : toHex(psk),
+    secret: nameSecret === undefined ? undefined : toHex(nameSecret),
     profile,
     attributes: Object.keys(attributes).length === 0 ? NO_ATTRIBUTES : attributes,
   };

@@ -11,8 +11,16 @@ export async function readFleet(file: string, limit: number = Number.POSITIVE_IN
   checkReadable(file);
   for await (const row of readDevices(createReadStream(file), format)) {
     if ("error" in row) throw new InvalidInput(`${file}:${row.line}: ${row.error}`);
-    const { endpoint, identity, psk, secret } = row.device;
-    devices.push({ endpoint, identity, psk, ...(secret === undefined ? {} : { secret }) });
+    const { endpoint, mode, identity, psk, secret } = row.device;
+    // The file has public keys at most; what the device signs with never leaves the device.
+    if (mode === "x509" || mode === "rpk")
+      throw new InvalidInput(`${file}:${row.line}: a device of mode ${mode} cannot be played`);
+    devices.push({
+      endpoint,
+      identity,
+      ...(psk === undefined ? {} : { psk }),
+      ...(secret === undefined ? {} : { secret }),
+    });
     if (devices.length >= limit) break;
   }
   return devices;

@@ -25,10 +25,10 @@ export function deviceProblem(
 ): string | undefined {
   return (
     textProblem("endpoint", device.endpoint, MAX_ENDPOINT_BYTES) ??
-    textProblem("identity", device.identity, MAX_IDENTITY_BYTES) ??
+    (device.mode === "psk" ? textProblem("identity", device.identity, MAX_IDENTITY_BYTES) : undefined) ??
     (device.profile === undefined ? undefined : textProblem("profile", device.profile, MAX_NAME_BYTES)) ??
     (device.group === null ? undefined : textProblem("group", device.group, MAX_NAME_BYTES)) ??
-    bytesProblem("psk", device.psk, MAX_PSK_BYTES) ??
+    (device.psk === undefined ? undefined : bytesProblem("psk", device.psk, MAX_PSK_BYTES)) ??
     (device.secret === undefined ? undefined : bytesProblem("secret", device.secret, MAX_SECRET_BYTES)) ??
     attributesProblem(device.attributes)
   );

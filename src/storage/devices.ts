@@ -1,9 +1,9 @@
 import type { Instant } from "../lib/clock.ts";
 import { InvalidInput } from "../lib/errors.ts";
-import { openCredentials, sealCredentials } from "./credentials.ts";
 import type { Database, Queryable } from "./database.ts";
 import { deviceProblem } from "./device-record.ts";
 import type { SecretBox } from "./secret-box.ts";
+import { fromBase64, openSecrets, sealSecrets, toBase64 } from "./secrets.ts";
 import type {
   DeviceRecord,
   DeviceRow,
@@ -20,21 +20,26 @@ import type {
 // Many rows travel as one JSON text each way: in PGlite that takes half the time of arrays or rows, and PostgreSQL
 // does not mind.
 
-const STATUS_COLUMNS = `endpoint, identity, profile, device_group as "group", state, failure, instance, session,
+const STATUS_COLUMNS = `endpoint, mode, identity, profile, device_group as "group", state, failure, instance, session,
   commenced_at as "commencedAt", completed_at as "completedAt", attempts, failures, updated_at as "updatedAt"`;
-const ALL_COLUMNS = `${STATUS_COLUMNS}, encode(sealed, 'base64') as sealed`;
+const ALL_COLUMNS = `${STATUS_COLUMNS}, encode(public_key, 'base64') as "publicKey", encode(sealed, 'base64') as sealed`;
 /** Rows in one statement: some ten milliseconds in the database, and one or two of this thread for its JSON. */
 const ROWS_PER_STATEMENT = 1000;
 /** Marks of earlier runs of an instance: a late repetition comes within seconds; a day is generous. */
 const OLD_MARK_AGE: Instant = 86_400_000;
 
 interface SealedRow extends DeviceStatus {
+  readonly publicKey: string | null;
   readonly sealed: string;
 }
 
-/** The devices in `database`, their credentials sealed by `box`. */
+/** The devices in `database`, their secrets sealed by `box`. */
 export function createDevices(database: Database, box: SecretBox): Devices {
-  const open = ({ sealed, ...status }: SealedRow): DeviceRow => ({ ...status, ...openCredentials(box, status.endpoint, sealed) });
+  const open = ({ sealed, publicKey, ...status }: SealedRow): DeviceRow => ({
+    ...status,
+    ...(publicKey === null ? {} : { publicKey: fromBase64(publicKey) }),
+    ...openSecrets(box, status.endpoint, sealed),
+  });
   return {
     import: (batch, now) => importDevices(database, box, batch, now),
 
@@ -108,7 +113,7 @@ async function importDevices(
   const identities = new Map<string, string>();
   const accepted = latest.filter((device) => {
     const owner = identities.get(device.identity);
-    const reason = deviceProblem(device) ?? (owner === undefined ? undefined : identityTaken(owner));
+    const reason = deviceProblem(device) ?? (owner === undefined ? undefined : identityTaken(device, owner));
     if (reason !== undefined) rejected.push({ endpoint: device.endpoint, reason });
     else identities.set(device.identity, device.endpoint);
     return reason === undefined;
@@ -120,8 +125,11 @@ async function importDevices(
     let written = 0;
     for (const slice of slices(accepted)) {
       const taken = await takenIdentities(connection, slice);
-      for (const [endpoint, owner] of taken) rejected.push({ endpoint, reason: identityTaken(owner) });
-      const free = slice.filter((device) => !taken.has(device.endpoint));
+      const free = slice.filter((device) => {
+        const owner = taken.get(device.endpoint);
+        if (owner !== undefined) rejected.push({ endpoint: device.endpoint, reason: identityTaken(device, owner) });
+        return owner === undefined;
+      });
       inserted += await upsert(connection, box, free, now);
       written += free.length;
     }
@@ -130,8 +138,10 @@ async function importDevices(
   });
 }
 
-function identityTaken(owner: string): string {
-  return `its identity belongs to ${owner}`;
+/** An identity is proven in one way or another, so devices of two modes cannot share it either. */
+function identityTaken({ mode }: DeviceRecord, owner: string): string {
+  if (mode === "psk") return `its identity belongs to ${owner}`;
+  return `its ${mode === "rpk" ? "public key's SHA-256" : "endpoint"} is the identity of ${owner}`;
 }
 
 /** Which of the devices ask for an identity that another endpoint has, and which endpoint that is. */
@@ -147,20 +157,23 @@ async function takenIdentities(connection: Queryable, devices: readonly DeviceRe
 
 /** Returns how many were new; `xmax` is 0 in a row that was inserted, not updated. */
 async function upsert(connection: Queryable, box: SecretBox, devices: readonly DeviceRecord[], now: Instant): Promise<number> {
-  const rows = devices.map(({ endpoint, identity, profile, group, ...credentials }) => ({
+  const rows = devices.map(({ endpoint, mode, identity, publicKey, profile, group, ...secrets }) => ({
     endpoint,
+    mode,
     identity,
+    ...(publicKey === undefined ? {} : { public_key: toBase64(publicKey) }),
     profile,
     device_group: group,
-    sealed: sealCredentials(box, endpoint, credentials),
+    sealed: sealSecrets(box, endpoint, secrets),
   }));
   const [count] = await connection.query<{ inserted: number }>(
     `with written as (
-       insert into device (endpoint, identity, sealed, profile, device_group, updated_at)
-       select endpoint, identity, decode(sealed, 'base64'), profile, device_group, $2::bigint
-       from json_to_recordset($1::json) as given (endpoint text, identity text, sealed text, profile text, device_group text)
-       on conflict (endpoint) do update set identity = excluded.identity, sealed = excluded.sealed,
-         profile = excluded.profile, device_group = excluded.device_group, updated_at = excluded.updated_at
+       insert into device (endpoint, mode, identity, public_key, sealed, profile, device_group, updated_at)
+       select endpoint, mode, identity, decode(public_key, 'base64'), decode(sealed, 'base64'), profile, device_group, $2::bigint
+       from json_to_recordset($1::json) as given (endpoint text, mode text, identity text, public_key text, sealed text,
+         profile text, device_group text)
+       on conflict (endpoint) do update set mode = excluded.mode, identity = excluded.identity,
+         public_key = excluded.public_key, sealed = excluded.sealed, profile = excluded.profile, device_group = excluded.device_group, updated_at = excluded.updated_at
        returning xmax = 0 as is_new
      ) select count(*) filter (where is_new) as inserted from written`,
     [JSON.stringify(rows), now],

@@ -50,6 +50,13 @@ const MIGRATIONS: readonly (readonly string[])[] = [
       primary key (instance, boot_id)
     )`,
   ],
+  [
+    // Devices of before prove themselves by a PSK.
+    `alter table device
+      add column mode text not null default 'psk' check (mode in ('psk', 'x509', 'rpk', 'nosec')),
+      add column public_key bytea`,
+    "alter table device alter column mode drop default",
+  ],
 ];
 
 /** Any number; it keeps two Berths that start at once on one server from migrating at once. */

@@ -1,16 +1,11 @@
 import { z } from "zod";
-import { fromHex } from "../lib/bytes.ts";
 import { InvalidInput } from "../lib/errors.ts";
 import { parseWith } from "../lib/schema.ts";
 import { CsvRecord } from "./csv.ts";
-import { deviceProblem } from "./device-record.ts";
 import { type Line, MAX_RECORD_BYTES, readLines } from "./lines.ts";
-import type { DeviceRecord } from "./types.ts";
+import { type DeviceText, type ImportedDevice, parseDevice } from "./parse-device.ts";
 
 export type ImportFormat = "csv" | "ndjson";
-
-/** A device of an import file: its profile is left open where the row names none. */
-export type ImportedDevice = Omit<DeviceRecord, "profile"> & { readonly profile?: string };
 
 /** One row of an import file: a device, or what is wrong with it. Never holds a secret in `error`. */
 export type ImportRow = {
@@ -20,30 +15,26 @@ export type ImportRow = {
   readonly end: number;
 } & ({ readonly device: ImportedDevice } | { readonly error: string });
 
-/** A device as a file writes it: keys in hex. */
-interface DeviceText {
-  readonly endpoint: string;
-  readonly psk: string;
-  readonly identity?: string | undefined;
-  readonly secret?: string | undefined;
-  readonly profile?: string | undefined;
-  readonly group?: string | undefined;
-  readonly attributes?: Record<string, string> | undefined;
-}
+/** A device as a file writes it. The key's name is that of its column. */
+type FileDevice = Omit<DeviceText, "publicKey"> & { readonly public_key?: string | undefined };
 
-const DeviceTextSchema: z.ZodType<DeviceText> = z.strictObject({
+const FileDeviceSchema: z.ZodType<FileDevice> = z.strictObject({
   endpoint: z.string(),
-  psk: z.string(),
+  mode: z.string().optional(),
+  psk: z.string().optional(),
+  public_key: z.string().optional(),
   identity: z.string().optional(),
   secret: z.string().optional(),
   profile: z.string().optional(),
   group: z.string().optional(),
   attributes: z.record(z.string(), z.string()).optional(),
 });
-/** An attribute may be a secret just as well. */
-const SECRET_KEYS = ["psk", "secret", "attributes"];
+/** An attribute may be a secret just as well; and a public key may be a private one by mistake. */
+const SECRET_KEYS = ["psk", "public_key", "secret", "attributes"];
 /** Columns that are not attributes. */
-const COLUMNS: readonly string[] = ["endpoint", "psk", "identity", "secret", "profile", "group"];
+const COLUMNS: readonly string[] = ["endpoint", "mode", "psk", "public_key", "identity", "secret", "profile", "group"];
+/** Columns that say how a device proves itself; a file has one of them. */
+const PROOF_COLUMNS: readonly string[] = ["psk", "public_key", "mode"];
 
 /**
  * Reads devices from CSV or NDJSON (`docs/import.md`) as the stream comes, in constant memory. A bad row is told with
@@ -57,7 +48,7 @@ export async function* readDevices(stream: AsyncIterable<Uint8Array>, format: Im
 async function* readNdjson(lines: AsyncIterable<Line>): AsyncGenerator<ImportRow> {
   for await (const { number, text, end } of lines) {
     if (text?.trim() === "") continue;
-    yield { line: number, end, ...attempt(() => deviceOf(parseWith(DeviceTextSchema, parseJson(text), "device", SECRET_KEYS))) };
+    yield { line: number, end, ...attempt(() => deviceOf(parseWith(FileDeviceSchema, parseJson(text), "device", SECRET_KEYS))) };
   }
 }
 
@@ -111,43 +102,31 @@ function readHeader(fields: readonly string[], line: number): string[] {
   };
   const unnamed = columns.indexOf("");
   const double = columns.find((name, index) => columns.indexOf(name) !== index);
-  const missing = ["endpoint", "psk"].find((name) => !columns.includes(name));
   if (unnamed !== -1) fail(`column ${unnamed + 1} has no name`);
   if (double !== undefined) fail(`"${double}" stands twice`);
-  if (missing !== undefined) {
+  if (!columns.includes("endpoint")) {
     const hint = columns.length === 1 && /[;\t]/.test(columns[0] ?? "") ? "; fields are separated by commas" : "";
-    fail(`"${missing}" is missing${hint}`);
+    fail(`"endpoint" is missing${hint}`);
   }
+  if (!columns.some((name) => PROOF_COLUMNS.includes(name))) fail('"psk" is missing, or "public_key" or "mode"');
   return columns;
 }
 
 /** An empty field is the same as none. */
-function deviceOfFields(columns: readonly string[], fields: readonly string[]): DeviceText {
+function deviceOfFields(columns: readonly string[], fields: readonly string[]): FileDevice {
   if (fields.length !== columns.length) {
     throw new InvalidInput(`the row has ${fields.length} fields, the header has ${columns.length}`);
   }
   const filled = columns.map((name, index) => [name, fields[index] ?? ""] as const).filter(([, value]) => value !== "");
   return {
     endpoint: "",
-    psk: "",
-    ...(Object.fromEntries(filled.filter(([name]) => COLUMNS.includes(name))) as Partial<DeviceText>),
+    ...(Object.fromEntries(filled.filter(([name]) => COLUMNS.includes(name))) as Partial<FileDevice>),
     attributes: Object.fromEntries(filled.filter(([name]) => !COLUMNS.includes(name))),
   };
 }
 
-function deviceOf(text: DeviceText): { readonly device: ImportedDevice } {
-  const device: ImportedDevice = {
-    endpoint: text.endpoint,
-    identity: text.identity ?? text.endpoint,
-    ...(text.profile === undefined ? {} : { profile: text.profile }),
-    group: text.group ?? null,
-    psk: fromHex(text.psk, "psk"),
-    ...(text.secret === undefined ? {} : { secret: fromHex(text.secret, "secret") }),
-    attributes: text.attributes ?? {},
-  };
-  const problem = deviceProblem(device);
-  if (problem !== undefined) throw new InvalidInput(problem);
-  return { device };
+function deviceOf({ public_key, ...text }: FileDevice): { readonly device: ImportedDevice } {
+  return { device: parseDevice({ ...text, publicKey: public_key }) };
 }
 
 function parseJson(text: string | undefined): unknown {

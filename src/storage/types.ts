@@ -1,21 +1,28 @@
+import type { SecurityMode } from "../control/index.ts";
 import type { Instant } from "../lib/clock.ts";
 
-/** What a device proves itself with, and what its name is derived from. Sealed in the database. */
-export interface Credentials {
-  /** Pre-shared key of the DTLS handshake. */
-  readonly psk: Uint8Array;
-  /** The secret of the naming recipe, where it is not the PSK (spec N7). */
+/** What of a device nobody else may know. Sealed in the database. */
+export interface Secrets {
+  /** Pre-shared key of the DTLS handshake, in mode `psk` and no other. */
+  readonly psk?: Uint8Array;
+  /** The secret of the naming recipe, where it is not the device's key (spec N7). */
   readonly secret?: Uint8Array;
   /** Extra columns of the import, for profiles to use. Sealed too, since a profile may write keys from them. */
   readonly attributes: Readonly<Record<string, string>>;
 }
 
 /** One device as it is imported. */
-export interface DeviceRecord extends Credentials {
+export interface DeviceRecord extends Secrets {
   /** LwM2M endpoint client name; unique. */
   readonly endpoint: string;
-  /** PSK identity; unique. Most fleets use the endpoint name. */
+  readonly mode: SecurityMode;
+  /**
+   * What its handshake has to prove; unique over all modes, so that none can be taken for another. The PSK identity; of
+   * a raw public key its SHA-256 in lower-case hex; in the other modes the endpoint name.
+   */
   readonly identity: string;
+  /** SubjectPublicKeyInfo in DER (RFC 5280, 4.1), in mode `rpk` and no other. */
+  readonly publicKey?: Uint8Array;
   /** Name of the bootstrap profile. */
   readonly profile: string;
   readonly group: string | null;
@@ -42,16 +49,17 @@ interface DeviceProgress {
   readonly updatedAt: Instant;
 }
 
-/** A device without its credentials: what a list may show. */
+/** A device without its keys: what a list may show. */
 export interface DeviceStatus extends DeviceProgress {
   readonly endpoint: string;
+  readonly mode: SecurityMode;
   readonly identity: string;
   readonly profile: string;
   readonly group: string | null;
 }
 
-/** A device with its credentials opened. */
-export interface DeviceRow extends DeviceStatus, Credentials {}
+/** A device with its secrets opened. */
+export interface DeviceRow extends DeviceStatus, DeviceRecord {}
 
 /** New progress of one device. */
 export interface ProgressChange extends DeviceProgress {
@@ -90,7 +98,7 @@ export interface PageOptions {
 
 export interface Devices {
   /**
-   * Adds or updates devices, in one transaction. A known endpoint gets the new credentials, profile and group and
+   * Adds or updates devices, in one transaction. A known endpoint gets the new keys, profile and group and
    * keeps its state; of several rows with one endpoint the last counts. A row whose identity belongs to another
    * endpoint, or that breaks a limit, is rejected with a reason, and the rest goes in.
    */
@@ -98,7 +106,7 @@ export interface Devices {
   /** All devices in order of endpoint, `batchSize` at a time. */
   all(batchSize?: number): AsyncIterable<DeviceRow[]>;
   get(endpoint: string): Promise<DeviceRow | undefined>;
-  /** Devices in order of endpoint, without credentials. */
+  /** Devices in order of endpoint, without keys. */
   page(options: PageOptions): Promise<DeviceStatus[]>;
   countByState(): Promise<Record<DeviceState, number>>;
   /** Returns how many were there to be removed. */

@@ -62,9 +62,10 @@ test("before there is any profile, nothing can be imported", async () => {
 });
 
 test("a device the recipe cannot name is rejected, and its secret not repeated", async () => {
-  const strict = await World.start({ recipe: { ...builtInRecipe("ni-3"), name: "strict" } });
-  const { rejected } = await strict.add(deviceInput(1, { psk: "ab".repeat(16), secret: "cd".repeat(4) }));
-  assert.match(rejected[0]?.reason ?? "", /32 bits are too few/);
+  const inside = { order: "parameters-in-secret", offset: 20 } as const;
+  const strict = await World.start({ recipe: { ...builtInRecipe("ni-3"), name: "strict", combine: inside } });
+  const { rejected } = await strict.add(deviceInput(1, { psk: "ab".repeat(16), secret: "cd".repeat(16) }));
+  assert.match(rejected[0]?.reason ?? "", /offset: 20 lies beyond the secret/);
   assert.doesNotMatch(rejected[0]?.reason ?? "", /cdcd/);
 });
 
@@ -122,5 +123,13 @@ test("devices are listed page by page, of one state if wanted", async () => {
   assert.deepEqual(await list({ limit: 2, after: endpointOf(3) }), ["4", null]);
   assert.deepEqual(await list({ state: "completed" }), ["2", null]);
   const { devices } = await world.api.devices({ params: {}, query: { limit: 1 }, body: undefined });
-  assert.deepEqual(Object.keys(devices[0] ?? {}), ["endpoint", "state", "instance", "profile", "failures", "lastFailure"]);
+  assert.deepEqual(Object.keys(devices[0] ?? {}), [
+    "endpoint",
+    "mode",
+    "state",
+    "instance",
+    "profile",
+    "failures",
+    "lastFailure",
+  ]);
 });

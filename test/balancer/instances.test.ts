@@ -216,6 +216,7 @@ test("a device with a name secret and an identity of its own is found by both af
   assert.deepEqual(reply, {
     assignment: {
       endpoint: endpointOf(1),
+      mode: "psk",
       identity: "meter-1",
       psk: deviceInput(1).psk,
       secret: "ab".repeat(24),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import {
+  type DeviceRecord,
   type DeviceRow,
   type DeviceState,
   openStorage,
@@ -13,8 +14,12 @@ import { box, collect, device, devices, endpointOf, KEY, NOW, progress } from ".
 /** One kind of database under test. */
 export interface Subject {
   readonly options: StorageOptions;
-  /** Runs a statement behind Berth's back, while no storage is open. */
-  sql(statement: string): Promise<void>;
+  /** Runs a statement behind Berth's back, while no storage is open, and gives the rows it returns. */
+  sql(statement: string): Promise<unknown[]>;
+}
+
+function named(number: number): Pick<DeviceRecord, "endpoint" | "identity"> {
+  return { endpoint: endpointOf(number), identity: endpointOf(number) };
 }
 
 /** What every database must do. `subject` makes an empty one. */
@@ -58,6 +63,66 @@ export function storageContract(makeSubject: () => Promise<Subject>): void {
     assert.equal(await storage.devices.get("urn:dev:nobody"), undefined);
   });
 
+  test("a device of each mode comes back as it went in, after a restart too", async () => {
+    const { psk: _, ...plain } = device(0);
+    const publicKey = Uint8Array.from({ length: 91 }, (_, index) => index);
+    const given: DeviceRecord[] = [
+      device(1),
+      { ...plain, ...named(2), mode: "x509", secret: new Uint8Array(20).fill(2) },
+      { ...plain, ...named(3), mode: "rpk", identity: "a3".repeat(32), publicKey },
+      { ...plain, ...named(4), mode: "nosec", secret: new Uint8Array(20).fill(4) },
+    ];
+    assert.equal((await storage.devices.import(given, NOW)).inserted, 4);
+    await reopen();
+    const rows = (await collect(storage.devices.all())).flat();
+    const keys = rows.map(({ endpoint, mode, identity, psk, publicKey: key, secret }) => [
+      endpoint,
+      mode,
+      identity,
+      psk,
+      key,
+      secret,
+    ]);
+    assert.deepEqual(
+      keys,
+      given.map(({ endpoint, mode, identity, psk, publicKey: key, secret }) => [endpoint, mode, identity, psk, key, secret]),
+    );
+    // A device may change its mode; what belonged to the one before is gone.
+    await storage.devices.import([{ ...plain, ...named(3), mode: "psk", psk: new Uint8Array(16) }], NOW);
+    const changed = await storage.devices.get(endpointOf(3));
+    assert.deepEqual([changed?.mode, changed?.identity, changed?.publicKey], ["psk", endpointOf(3), undefined]);
+  });
+
+  test("keys are sealed; a public key is none", async () => {
+    const secret = Buffer.from("name secret 0123");
+    const { psk: _, ...plain } = device(1);
+    await storage.devices.import(
+      [{ ...plain, mode: "rpk", identity: "00".repeat(32), publicKey: Buffer.from("public key 01234"), secret }],
+      NOW,
+    );
+    let row = "";
+    await whileClosed(async () => {
+      row = JSON.stringify(
+        await subject.sql("select encode(public_key, 'escape') as key, encode(sealed, 'escape') as sealed from device"),
+      );
+    });
+    assert.ok(row.includes("public key 01234"));
+    assert.ok(!row.includes(secret.toString()));
+  });
+
+  test("devices stored before there were modes prove themselves by a PSK", async () => {
+    await storage.devices.import(devices(3), NOW);
+    await whileClosed(async () => {
+      await subject.sql("alter table device drop column mode, drop column public_key");
+      await subject.sql("delete from berth_schema where version > 1");
+    });
+    const rows = (await collect(storage.devices.all())).flat();
+    assert.deepEqual(
+      rows.map(({ endpoint, mode, psk }) => [endpoint, mode, psk]),
+      devices(3).map(({ endpoint, psk }) => [endpoint, "psk", psk]),
+    );
+  });
+
   test("what was stored is there after reopening", async () => {
     await storage.devices.import(devices(3), NOW);
     await storage.devices.saveProgress([progress(1)]);
@@ -97,6 +162,23 @@ export function storageContract(makeSubject: () => Promise<Subject>): void {
         { endpoint: endpointOf(2), reason: `its identity belongs to ${endpointOf(1)}` },
       ],
     });
+    // What looks like the fingerprint of a raw public key may be a PSK identity, and an endpoint name too; but not both.
+    const { psk: _, ...plain } = device(0);
+    const fingerprint = "ab".repeat(32);
+    const publicKey = new Uint8Array(91);
+    const claims: DeviceRecord[] = [
+      device(5, { identity: fingerprint }),
+      { ...plain, ...named(6), mode: "rpk", identity: fingerprint, publicKey },
+      device(7, { identity: endpointOf(8) }),
+      { ...plain, ...named(8), mode: "x509", secret: new Uint8Array(16) },
+    ];
+    const refused = [
+      { endpoint: endpointOf(6), reason: `its public key's SHA-256 is the identity of ${endpointOf(5)}` },
+      { endpoint: endpointOf(8), reason: `its endpoint is the identity of ${endpointOf(7)}` },
+    ];
+    assert.deepEqual((await storage.devices.import(claims, NOW)).rejected, refused);
+    const latecomers = claims.filter(({ mode }) => mode !== "psk");
+    assert.deepEqual((await storage.devices.import(latecomers, NOW)).rejected, refused);
     // Once the owner has another identity, the old one is free.
     await storage.devices.import([device(1, { identity: "new" })], NOW);
     assert.equal((await storage.devices.import([thief], NOW)).inserted, 1);
@@ -130,7 +212,7 @@ export function storageContract(makeSubject: () => Promise<Subject>): void {
     await storage.devices.import(devices(6), NOW);
     await storage.devices.saveProgress([progress(1), progress(3), progress(5)]);
     const page = await storage.devices.page({ state: "commenced", after: endpointOf(1), limit: 1 });
-    assert.deepEqual(page, [{ ...progress(3), identity: endpointOf(3), profile: "default", group: null }]);
+    assert.deepEqual(page, [{ ...progress(3), mode: "psk", identity: endpointOf(3), profile: "default", group: null }]);
     assert.deepEqual(
       (await storage.devices.page({ limit: 2 })).map(({ endpoint }) => endpoint),
       [endpointOf(0), endpointOf(1)],
@@ -171,7 +253,7 @@ export function storageContract(makeSubject: () => Promise<Subject>): void {
     });
     assert.equal(await storage.devices.saveProgress([progress(1), progress(77), done]), 1);
     const [row] = await storage.devices.page({ after: endpointOf(0), limit: 1 });
-    assert.deepEqual(row, { ...done, identity: endpointOf(1), profile: "default", group: null });
+    assert.deepEqual(row, { ...done, mode: "psk", identity: endpointOf(1), profile: "default", group: null });
   });
 
   test("marks never go down and are kept per run", async () => {
@@ -259,13 +341,13 @@ export function storageContract(makeSubject: () => Promise<Subject>): void {
     });
   });
 
-  test("sealed credentials that were moved to another row do not open", async () => {
+  test("sealed secrets that were moved to another row do not open", async () => {
     await storage.devices.import(devices(2), NOW);
-    await whileClosed(() =>
-      subject.sql(
+    await whileClosed(async () => {
+      await subject.sql(
         `update device set sealed = (select sealed from device where endpoint = '${endpointOf(0)}') where endpoint = '${endpointOf(1)}'`,
-      ),
-    );
+      );
+    });
     assert.equal((await storage.devices.get(endpointOf(0)))?.endpoint, endpointOf(0));
     await assert.rejects(storage.devices.get(endpointOf(1)), { code: "storage-sealed-damaged" });
     await storage.devices.remove([endpointOf(1)]);

@@ -14,8 +14,9 @@ describe("PGlite in a folder", () => {
     options: { kind: "pglite", folder: folder.path },
     async sql(statement) {
       const raw = await PGlite.create(join(folder.path, "pg"));
-      await raw.query(statement);
+      const { rows } = await raw.query(statement);
       await raw.close();
+      return rows;
     },
   }));
 });

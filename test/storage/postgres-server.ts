@@ -58,11 +58,11 @@ export async function startPostgres(binaries: string): Promise<PostgresServer> {
 }
 
 /** Runs one statement on a connection of its own. */
-export async function runSql(url: string, sql: string): Promise<void> {
+export async function runSql(url: string, sql: string): Promise<unknown[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    await client.query(sql);
+    return (await client.query(sql)).rows as unknown[];
   } finally {
     await client.end();
   }

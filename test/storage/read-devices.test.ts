@@ -22,11 +22,12 @@ describe("CSV", () => {
     const text = `Endpoint,site,PSK,identity,secret,profile,group\nurn:1,Köln,${PSK},,,,\nurn:2,,${PSK},id-2,${PSK}${PSK},meter,north\n`;
     const psk = Buffer.from(PSK, "hex");
     assert.deepEqual(
-      (await read(text)).map((row) => ("device" in row ? { ...row.device, psk: Buffer.from(row.device.psk) } : row)),
+      (await read(text)).map((row) => ("device" in row ? { ...row.device, psk: Buffer.from(row.device.psk ?? []) } : row)),
       [
-        { endpoint: "urn:1", identity: "urn:1", group: null, psk, attributes: { site: "Köln" } },
+        { endpoint: "urn:1", mode: "psk", identity: "urn:1", group: null, psk, attributes: { site: "Köln" } },
         {
           endpoint: "urn:2",
+          mode: "psk",
           identity: "id-2",
           profile: "meter",
           group: "north",
@@ -86,7 +87,7 @@ describe("CSV", () => {
       "5 endpoint is empty",
       "6 psk: hex needs an even number of digits, got 33",
       "7 psk: only the hex digits 0-9 and a-f are allowed",
-      "8 psk has 0 bytes, at least 16 are needed",
+      "8 psk is missing; a device without one has a public key, or says that its mode is x509 or nosec",
       "9 psk has 15 bytes, at least 16 are needed",
       "10 psk has 65 bytes, at most 64 are allowed",
       "11 endpoint has 253 bytes, at most 252 are allowed",
@@ -122,7 +123,7 @@ describe("CSV", () => {
       ["\n\n", /the file is empty/],
       [`urn:1,${PSK}\n`, /line 1 must name the columns: "endpoint" is missing/],
       ["endpoint;psk\n", /"endpoint" is missing; fields are separated by commas/],
-      ["endpoint,secret\n", /"psk" is missing/],
+      ["endpoint,secret\n", /"psk" is missing, or "public_key" or "mode"/],
       ["endpoint,psk,Endpoint\n", /"endpoint" stands twice/],
       ["endpoint,psk,\n", /column 3 has no name/],
       ['"endpoint"x,psk\n', /line 1: field 1: text follows a closing quote; the first line must name the columns/],
@@ -270,7 +271,7 @@ describe("any file", () => {
   test("the example fleet reads without a complaint", async () => {
     const rows = await collect(readDevices(createReadStream("examples/fleet.csv"), "csv"));
     assert.equal(rows.length, 200);
-    assert.ok(rows.every((row) => "device" in row && row.device.psk.byteLength === 16));
+    assert.ok(rows.every((row) => "device" in row && row.device.psk?.byteLength === 16));
     assert.equal(new Set(rows.map((row) => "device" in row && row.device.endpoint)).size, 200);
   });
 });

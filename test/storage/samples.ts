@@ -16,7 +16,7 @@ export function endpointOf(number: number): string {
 export function device(number: number, fields: Partial<DeviceRecord> = {}): DeviceRecord {
   const endpoint = endpointOf(number);
   const psk = Uint8Array.from({ length: 16 }, (_, index) => (number + index) & 255);
-  return { endpoint, identity: endpoint, profile: "default", group: null, psk, attributes: {}, ...fields };
+  return { endpoint, mode: "psk", identity: endpoint, profile: "default", group: null, psk, attributes: {}, ...fields };
 }
 
 export function devices(count: number): DeviceRecord[] {

@@ -50,9 +50,19 @@ export function addDevices(program: Command): void {
     });
 }
 
-function row({ endpoint, state, instance, profile, failures, lastFailure, names }: DeviceView): Record<string, string | number> {
+function row({
+  endpoint,
+  mode,
+  state,
+  instance,
+  profile,
+  failures,
+  lastFailure,
+  names,
+}: DeviceView): Record<string, string | number> {
   return {
     endpoint,
+    mode,
     state,
     instance: instance ?? "-",
     profile,

@@ -32,7 +32,8 @@ export function addImport(program: Command): void {
       "after",
       `
 The first line of a CSV file names its columns: endpoint, psk (hex), and if wanted identity, secret (hex), profile,
-group; any other column becomes an attribute for profiles to use. NDJSON holds one object a line with the same keys.
+group; any other column becomes an attribute for profiles to use. A device without a psk has a public_key (hex or PEM),
+or the mode x509 or nosec and a secret. NDJSON holds one object a line with the same keys.
 Bad rows are reported with their line and reason on stderr, and the rest is imported; the exit code is then 1.`,
     )
     .action(async (file: string, options: ConnectOptions & { format?: ImportFormat; json?: true }) => {
@@ -87,11 +88,13 @@ export async function importFile(
   return summary;
 }
 
-function inputOf({ endpoint, identity, psk, secret, profile, group, attributes }: ImportedDevice): DeviceInput {
+function inputOf({ endpoint, mode, identity, psk, publicKey, secret, profile, group, attributes }: ImportedDevice): DeviceInput {
   return {
     endpoint,
-    identity,
-    psk: toHex(psk),
+    mode,
+    ...(mode === "psk" ? { identity } : {}),
+    ...(psk === undefined ? {} : { psk: toHex(psk) }),
+    ...(publicKey === undefined ? {} : { publicKey: toHex(publicKey) }),
     ...(secret === undefined ? {} : { secret: toHex(secret) }),
     ...(profile === undefined ? {} : { profile }),
     ...(group === null ? {} : { group }),

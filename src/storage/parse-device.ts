@@ -1,0 +1,85 @@
+import { type DeviceInput, SECURITY_MODES, type SecurityMode } from "../control/index.ts";
+import { fromHex } from "../lib/bytes.ts";
+import { InvalidInput } from "../lib/errors.ts";
+import { deviceProblem } from "./device-record.ts";
+import { fingerprintOf, parsePublicKey } from "./public-key.ts";
+import type { DeviceRecord } from "./types.ts";
+
+/** A device as it is given: its profile is left open where none is named. */
+export type ImportedDevice = Omit<DeviceRecord, "profile"> & { readonly profile?: string };
+
+/** A device as a file or the control API writes it, not looked at yet. */
+export type DeviceText = Omit<DeviceInput, "mode"> & { readonly mode?: string | undefined };
+
+/** Longer than this is no slip of the pen. */
+const LONGEST_WORD = 16;
+
+/** What makes a device of each mode prove itself, in words. */
+const PROOFS = { psk: "psk", rpk: "public key", x509: undefined, nosec: undefined } as const;
+
+/**
+ * Reads a device, and checks that it has what its mode needs and nothing that belongs to another.
+ * @throws InvalidInput naming the field, and its value where that is no key
+ */
+export function parseDevice(text: DeviceText): ImportedDevice {
+  const mode = modeOf(text);
+  checkFields(text, mode);
+  const publicKey = text.publicKey === undefined ? undefined : parsePublicKey(text.publicKey);
+  const device: ImportedDevice = {
+    endpoint: text.endpoint,
+    mode,
+    identity: publicKey === undefined ? (text.identity ?? text.endpoint) : fingerprintOf(publicKey),
+    ...(publicKey === undefined ? {} : { publicKey }),
+    ...(text.profile === undefined ? {} : { profile: text.profile }),
+    group: text.group ?? null,
+    ...(text.psk === undefined ? {} : { psk: fromHex(text.psk, "psk") }),
+    ...(text.secret === undefined ? {} : { secret: fromHex(text.secret, "secret") }),
+    attributes: text.attributes ?? {},
+  };
+  const problem = deviceProblem(device);
+  if (problem !== undefined) throw new InvalidInput(problem);
+  return device;
+}
+
+/** The secret a device's names are made of (N7): one of its own, or its key. @throws InvalidInput if it has none */
+export function nameSecretOf({
+  mode,
+  psk,
+  publicKey,
+  secret,
+}: Pick<DeviceRecord, "mode" | "psk" | "publicKey" | "secret">): Uint8Array {
+  const found = secret ?? psk ?? publicKey;
+  if (found === undefined) throw new InvalidInput(noSecret(mode));
+  return found;
+}
+
+function noSecret(mode: SecurityMode): string {
+  return `secret is missing: a device of mode ${mode} has no key here that its names could be made of`;
+}
+
+function modeOf({ mode, psk, publicKey }: DeviceText): SecurityMode {
+  if (mode !== undefined) {
+    const known = SECURITY_MODES.find((each) => each === mode);
+    // Where columns are mixed up this is a key.
+    const value = mode.length > LONGEST_WORD ? "its value" : `"${mode}"`;
+    if (known === undefined) throw new InvalidInput(`mode: ${value} is none of ${SECURITY_MODES.join(", ")}`);
+    return known;
+  }
+  if (psk !== undefined && publicKey !== undefined) throw new InvalidInput("psk and public key are both given; leave one out");
+  if (psk !== undefined) return "psk";
+  if (publicKey !== undefined) return "rpk";
+  throw new InvalidInput("psk is missing; a device without one has a public key, or says that its mode is x509 or nosec");
+}
+
+function checkFields(text: DeviceText, mode: SecurityMode): void {
+  const proof = PROOFS[mode];
+  const given = { psk: text.psk, "public key": text.publicKey };
+  if (proof !== undefined && given[proof] === undefined) throw new InvalidInput(`${proof} is missing, which mode ${mode} needs`);
+  for (const [field, value] of Object.entries(given)) {
+    if (value !== undefined && field !== proof) throw new InvalidInput(`${field} is not used in mode ${mode}; leave it out`);
+  }
+  if (text.identity !== undefined && mode !== "psk") {
+    throw new InvalidInput(`identity: "${text.identity}" is not used in mode ${mode}, only in mode psk; leave it out`);
+  }
+  if (proof === undefined && text.secret === undefined) throw new InvalidInput(noSecret(mode));
+}
