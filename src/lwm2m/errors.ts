@@ -8,7 +8,7 @@ export class InvalidPath extends BerthError {
 }
 
 /**
- * A payload (TLV, SenML, link format) cannot be read: truncated, wrong types, ids that do not belong to the path.
+ * A payload of any content format cannot be read: truncated, wrong types, ids that do not belong to the path.
  * Code `malformed-content`. The message names the place, never the value, which may be a key.
  */
 export class MalformedContent extends BerthError {
@@ -17,10 +17,14 @@ export class MalformedContent extends BerthError {
   }
 }
 
-/** A Content-Format number Berth does not read or write. Code `unsupported-content-format`; CoAP's answer is 4.15. */
+/**
+ * A Content-Format number Berth does not read or write, or one that cannot hold what `path` names, as text/plain
+ * cannot an Object. Code `unsupported-content-format`; CoAP's answer is 4.15, or 4.06 to an Accept.
+ */
 export class UnsupportedContentFormat extends BerthError {
-  constructor(format: number) {
-    super("unsupported-content-format", `content format ${format} is not supported`);
+  constructor(format: number, path?: readonly number[]) {
+    const where = path === undefined ? "" : ` for /${path.join("/")}`;
+    super("unsupported-content-format", `content format ${format} is not supported${where}`);
   }
 }
 

@@ -1,8 +1,10 @@
 import { MalformedContent, UnencodableValue } from "./errors.ts";
-import { isInteger64, type ObjectInstance, type Resource, type ResourceValue, toInteger } from "./node.ts";
+import { InstanceBuilder } from "./instance-builder.ts";
+import { isInteger64, type ObjectInstance, type ResourceValue } from "./node.ts";
 import type { ObjectDefinitions } from "./objects.ts";
-import { formatPath, MAX_ID, type Path, parsePath } from "./path.ts";
+import { formatPath, type Path, parsePath } from "./path.ts";
 import type { SenmlRecord } from "./senml-pack.ts";
+import { linkText, readLink, typedValue } from "./typed-value.ts";
 
 /** A path has 24 characters at most; a bound keeps a long base name from being multiplied by the records under it. */
 const MAX_NAME_LENGTH = 64;
@@ -34,7 +36,7 @@ function toFields(value: ResourceValue): SenmlRecord {
     case "opaque":
       return { vd: value.value };
     case "objlnk":
-      return { vlo: `${value.value.objectId}:${value.value.instanceId}` };
+      return { vlo: linkText(value.value) };
     case "float":
       return { v: value.value };
     default:
@@ -49,34 +51,17 @@ function toFields(value: ResourceValue): SenmlRecord {
  * @throws MalformedContent
  */
 export function fromRecords(path: Path, records: readonly SenmlRecord[], definitions: ObjectDefinitions): ObjectInstance[] {
-  const instances = new Map<string, { objectId: number; id: number; resources: Map<number, Resource> }>();
+  const builder = new InstanceBuilder("SenML");
   let base = "";
   for (const record of records) {
     base = record.bn ?? base;
     const name = base + (record.n ?? "");
     if (name.length > MAX_NAME_LENGTH) throw new MalformedContent(`SenML: a name has ${name.length} characters`);
-    if (record.n === undefined && !hasValue(record)) continue; // a record of base fields only
+    if (record.n === undefined && fieldCount(record) === 0) continue; // a record of base fields only
     const full = readName(name, path);
-    const [objectId = 0, id = 0, resourceId = 0, resourceInstanceId] = full;
-    const key = `${objectId}/${id}`;
-    const instance = instances.get(key) ?? { objectId, id, resources: new Map<number, Resource>() };
-    instances.set(key, instance);
-    const value = toValue(record, full, definitions);
-    const before = instance.resources.get(resourceId);
-    if (resourceInstanceId === undefined) {
-      if (before !== undefined) throw new MalformedContent(`SenML: ${name} is there twice`);
-      instance.resources.set(resourceId, { kind: "single", id: resourceId, value });
-    } else {
-      if (before?.kind === "single" || before?.instances.has(resourceInstanceId))
-        throw new MalformedContent(`SenML: ${name} is there twice`);
-      const known = (before?.instances as Map<number, ResourceValue> | undefined) ?? new Map<number, ResourceValue>();
-      instance.resources.set(resourceId, { kind: "multiple", id: resourceId, instances: known.set(resourceInstanceId, value) });
-    }
+    builder.add(full, toValue(record, full, definitions));
   }
-  const [objectId, id] = path;
-  if (instances.size === 0 && path.length === 2 && objectId !== undefined && id !== undefined)
-    return [{ objectId, id, resources: new Map() }];
-  return [...instances.values()];
+  return builder.finish(path);
 }
 
 function readName(name: string, path: Path): Path {
@@ -91,10 +76,6 @@ function readName(name: string, path: Path): Path {
   return full;
 }
 
-function hasValue(record: SenmlRecord): boolean {
-  return fieldCount(record) > 0;
-}
-
 function fieldCount({ v, vs, vb, vd, vlo }: SenmlRecord): number {
   return [v, vs, vb, vd, vlo].filter((field) => field !== undefined).length;
 }
@@ -102,33 +83,11 @@ function fieldCount({ v, vs, vb, vd, vlo }: SenmlRecord): number {
 function toValue(record: SenmlRecord, path: Path, definitions: ObjectDefinitions): ResourceValue {
   const { v, vs, vb, vd, vlo } = record;
   const problem = (why: string): MalformedContent => new MalformedContent(`SenML: ${formatPath(path)} ${why}`);
-  if (fieldCount(record) !== 1) throw problem("needs one value");
   const [objectId = 0, , resourceId = 0] = path;
   const defined = definitions.get(objectId)?.resources.get(resourceId)?.type;
-  if (vs !== undefined && (defined ?? "string") === "string") return { type: "string", value: vs };
-  if (vb !== undefined && (defined ?? "boolean") === "boolean") return { type: "boolean", value: vb };
-  if (vd !== undefined && (defined ?? "opaque") === "opaque") return { type: "opaque", value: vd };
-  if (vlo !== undefined && (defined ?? "objlnk") === "objlnk") return { type: "objlnk", value: readLink(vlo, problem) };
-  if (v !== undefined) {
-    const type = defined ?? guessType(v);
-    if (type === "float") return { type, value: Number(v) };
-    if (type === "integer" || type === "unsigned" || type === "time") {
-      if (!isInteger64(type, v)) throw problem(`does not fit the type ${type}`);
-      return { type, value: toInteger(Object.is(v, -0) ? 0 : v) };
-    }
-  }
-  throw problem(`is of type ${defined}`);
-}
-
-function guessType(v: number | bigint): "integer" | "unsigned" | "float" {
-  if (Object.is(v, -0)) return "float";
-  if (isInteger64("integer", v)) return "integer";
-  return isInteger64("unsigned", v) ? "unsigned" : "float";
-}
-
-function readLink(text: string, problem: (why: string) => MalformedContent): { objectId: number; instanceId: number } {
-  const match = /^(\d{1,5}):(\d{1,5})$/.exec(text);
-  const [objectId, instanceId] = [Number(match?.[1]), Number(match?.[2])];
-  if (!(objectId <= MAX_ID && instanceId <= MAX_ID)) throw problem("is not an object link");
-  return { objectId, instanceId };
+  const data = v ?? vs ?? vb ?? vd;
+  if (fieldCount(record) !== 1) throw problem("needs one value");
+  if (data !== undefined && defined !== "objlnk") return typedValue(data, defined, problem);
+  if (vlo === undefined || (defined ?? "objlnk") !== "objlnk") throw problem(`is of type ${defined}`);
+  return { type: "objlnk", value: readLink(vlo, problem) };
 }
