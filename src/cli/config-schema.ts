@@ -9,12 +9,43 @@ export interface Endpoint {
   readonly port: number;
 }
 
+/** The PEM files instances prove themselves with, and those that say whom they trust. */
+export interface DtlsFiles {
+  readonly certificate?: string | undefined;
+  readonly key?: string | undefined;
+  readonly clientCa?: string | undefined;
+  readonly crl?: string | undefined;
+  readonly rawPublicKey?: string | undefined;
+}
+
+/** Where an LwM2M Server keeps the credentials of its clients; all but the URL are files. */
+export interface SecurityStoreConfig {
+  readonly url: string;
+  readonly token?: string | undefined;
+  readonly ca?: string | undefined;
+  readonly certificate?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+/** An instance that `berth serve` runs. */
+export interface LocalInstance {
+  readonly id: string;
+  readonly address: string;
+  /** Serve `coap:` without security too. */
+  readonly nosec?: boolean | undefined;
+}
+
 /** What `berth.yaml` says, with defaults filled in; `docs/configuration.md` explains each key. Paths are as written. */
 export interface ConfigFile {
   readonly uri: string;
   readonly recipe: unknown;
   readonly zone?: string | undefined;
   readonly profiles: Readonly<Record<string, string>>;
+  /** Folder of OMA XML files. */
+  readonly objects?: string | undefined;
+  readonly dtls: DtlsFiles;
+  readonly admission: { readonly handshakes: number | "auto"; readonly sessions: number | "auto" };
+  readonly securityStores: Readonly<Record<string, SecurityStoreConfig>>;
   readonly dns: {
     readonly listen: readonly Endpoint[];
     readonly ttl: Milliseconds;
@@ -35,7 +66,7 @@ export interface ConfigFile {
   readonly instances: {
     readonly heartbeat: Milliseconds;
     readonly lostAfter: Milliseconds;
-    readonly local: readonly { readonly id: string; readonly address: string }[];
+    readonly local: readonly LocalInstance[];
   };
   readonly control: {
     readonly listen: Endpoint;
@@ -74,6 +105,34 @@ const listen: z.ZodType<Endpoint> = z.string().transform((text, context) => {
 
 const address: z.ZodType<string> = z.union([z.ipv4(), z.ipv6()], { error: "is no IPv4 or IPv6 address" });
 const text: z.ZodType<string> = z.string().min(1);
+/** `auto` or a number, with an error that says both. */
+const budget = (number: z.ZodType<number>, what: string): z.ZodType<number | "auto"> =>
+  z.union([z.literal("auto"), number], { error: `is neither auto nor ${what}` });
+
+const dtls: z.ZodType<DtlsFiles> = z
+  .strictObject({
+    certificate: text.optional(),
+    key: text.optional(),
+    clientCa: text.optional(),
+    crl: text.optional(),
+    rawPublicKey: text.optional(),
+  })
+  .superRefine(({ rawPublicKey: _, ...x509 }, context) => {
+    const given = Object.keys(x509).filter((key) => x509[key as keyof typeof x509] !== undefined);
+    const missing = (["certificate", "key", "clientCa"] as const).filter((key) => x509[key] === undefined);
+    if (given.length === 0 || missing.length === 0) return;
+    context.addIssue(`${given.join(", ")} ${given.length === 1 ? "is" : "are"} of no use without ${missing.join(" and ")}`);
+  });
+
+const securityStore: z.ZodType<SecurityStoreConfig> = z
+  .strictObject({
+    url: z.url({ protocol: /^https?$/ }),
+    token: text.optional(),
+    ca: text.optional(),
+    certificate: text.optional(),
+    key: text.optional(),
+  })
+  .refine(({ certificate, key }) => (certificate === undefined) === (key === undefined), "give certificate and key, or neither");
 
 /** Schema of `berth.yaml`. */
 export const ConfigSchema: z.ZodType<ConfigFile> = z.strictObject({
@@ -81,6 +140,15 @@ export const ConfigSchema: z.ZodType<ConfigFile> = z.strictObject({
   recipe: z.unknown().default("berth-1"),
   zone: text.optional(),
   profiles: z.record(z.string(), text).default({}),
+  objects: text.optional(),
+  dtls: dtls.prefault({}),
+  admission: z
+    .strictObject({
+      handshakes: budget(z.number().positive(), "a number of handshakes a second").default("auto"),
+      sessions: budget(z.number().int().min(1), "a whole number of sessions").default("auto"),
+    })
+    .prefault({}),
+  securityStores: z.record(z.string(), securityStore).default({}),
   dns: z
     .strictObject({
       listen: z
@@ -102,7 +170,7 @@ export const ConfigSchema: z.ZodType<ConfigFile> = z.strictObject({
     .strictObject({
       heartbeat: duration.default(1000),
       lostAfter: duration.default(5000),
-      local: z.array(z.strictObject({ id: text, address })).default([]),
+      local: z.array(z.strictObject({ id: text, address, nosec: z.boolean().optional() })).default([]),
     })
     .prefault({}),
   control: z

@@ -28,8 +28,11 @@ const PUBLISHING: Milliseconds = 30_000;
 export function loadConfig(path: string): Config {
   const file = parseWith(ConfigSchema, parseYamlFile(path), path);
   const absolute = (name: string): string => resolve(dirname(path), name);
-  const optional = <Key extends string>(key: Key, name: string | undefined): Record<Key, string> | Record<never, never> =>
-    name === undefined ? {} : ({ [key]: absolute(name) } as Record<Key, string>);
+  /** With the files that stand under `keys` by their whole path. */
+  const located = <T extends object>(section: T, keys: readonly (keyof T)[]): T => {
+    const files = keys.flatMap((key) => (typeof section[key] === "string" ? [[key, absolute(section[key])]] : []));
+    return { ...section, ...Object.fromEntries(files) };
+  };
   const recipe = recipeOf(file.recipe, absolute);
   checkScheme(file.uri, `${path}: uri`);
   const { skew, lead = skew + file.dns.negativeTtl + PUBLISHING, grace = skew + file.dns.ttl + PUBLISHING } = file.epochs;
@@ -38,20 +41,21 @@ export function loadConfig(path: string): Config {
     throw new InvalidInput(`${path}: storage: give a folder or a postgres URL, not both`);
   }
   return {
-    ...file,
+    ...located(file, ["objects"]),
     path,
     recipe,
     zone: (file.zone ?? zoneOf(file.uri, recipe, path)).toLowerCase(),
     margins: { lead, grace },
     profiles: Object.fromEntries(Object.entries(file.profiles).map(([name, value]) => [name, absolute(value)])),
+    dtls: located(file.dtls, ["certificate", "key", "clientCa", "crl", "rawPublicKey"]),
+    securityStores: Object.fromEntries(
+      Object.entries(file.securityStores).map(([name, store]) => [name, located(store, ["token", "ca", "certificate", "key"])]),
+    ),
     control: {
-      ...control,
-      ...optional("operatorToken", control.operatorToken),
-      ...optional("instanceToken", control.instanceToken),
-      ...optional("ca", control.ca),
-      ...(control.tls === undefined ? {} : { tls: { cert: absolute(control.tls.cert), key: absolute(control.tls.key) } }),
+      ...located(control, ["operatorToken", "instanceToken", "ca"]),
+      ...(control.tls === undefined ? {} : { tls: located(control.tls, ["cert", "key"]) }),
     },
-    storage: { ...storage, ...optional("folder", storage.folder), ...optional("key", storage.key) },
+    storage: located(storage, ["folder", "key"]),
   };
 }
 
