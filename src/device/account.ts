@@ -1,26 +1,9 @@
-import { utf8 } from "../lib/bytes.ts";
 import type { Seconds } from "../lib/clock.ts";
-import { BerthError } from "../lib/errors.ts";
-import { multiple, type ObjectInstance, objectInstance, type Resource, resourceValue, single } from "../lwm2m/index.ts";
-import { DEVICE_OBJECT, SECURITY_OBJECT } from "./objects.ts";
-import { ObjectTree } from "./tree.ts";
-
-/** The tree holds no bootstrap account that can be used. Code `no-bootstrap-account`. */
-export class NoBootstrapAccount extends BerthError {
-  constructor(message: string) {
-    super("no-bootstrap-account", message);
-  }
-}
-
-/** Resources of the Security object (OMA lwm2m-registry, 0.xml). */
-const Security = { uri: 0, bootstrap: 1, mode: 2, identity: 3, serverKey: 4, secretKey: 5, holdOff: 11, sni: 14 } as const;
-/** Values of its Security Mode. */
-const SecurityMode = { psk: 0, noSec: 3 } as const;
-
-/** How the device proves who it is to the bootstrap server, and the server to it. */
-export type Credential =
-  | { readonly mode: "psk"; readonly identity: Uint8Array; readonly key: Uint8Array }
-  | { readonly mode: "nosec" };
+import { BERTH_OBJECT, type ObjectInstance, type ObjectLink, resourceValue } from "../lwm2m/index.ts";
+import { linkedAccount } from "./berth-object.ts";
+import { type Credential, credentialOf, NoBootstrapAccount } from "./credential.ts";
+import { COSE_OBJECT, MQTT_OBJECT, OSCORE_OBJECT, SECURITY_OBJECT, SERVER_OBJECT, Security, Server } from "./objects.ts";
+import type { ObjectTree } from "./tree.ts";
 
 /** The device's account at its bootstrap server: an instance of the Security object. */
 export interface BootstrapAccount {
@@ -32,54 +15,36 @@ export interface BootstrapAccount {
   readonly sni?: string;
   /** Client Hold Off Time: the wait before the first request. */
   readonly holdOff: Seconds;
+  /** Bootstrap-Server Account Timeout: how long after a bootstrap the account is kept; 0 is for ever. */
+  readonly timeout: Seconds;
 }
 
-/** What the factory writes into a device. */
-export interface FactorySettings {
-  /** The static bootstrap URI; `coap:` is without security, `coaps:` with the pre-shared key. */
-  readonly uri: string;
-  /** PSK identity and key; for `coaps:`. */
-  readonly identity?: string | Uint8Array;
-  readonly psk?: Uint8Array;
-}
-
-/** The object tree of a device as it leaves the factory: the bootstrap account /0/0 and the Device object. */
-export function factoryTree(settings: FactorySettings): ObjectTree {
-  const { uri, identity = "", psk = new Uint8Array() } = settings;
-  const mode = uri.toLowerCase().startsWith("coap:") ? SecurityMode.noSec : SecurityMode.psk;
-  const opaque = (id: number, value: Uint8Array): Resource => single(id, { type: "opaque", value });
-  return new ObjectTree([
-    objectInstance(SECURITY_OBJECT, 0, [
-      single(Security.uri, { type: "string", value: uri }),
-      single(Security.bootstrap, { type: "boolean", value: true }),
-      single(Security.mode, { type: "integer", value: mode }),
-      opaque(Security.identity, typeof identity === "string" ? utf8(identity) : identity),
-      opaque(Security.serverKey, new Uint8Array()),
-      opaque(Security.secretKey, psk),
-    ]),
-    objectInstance(DEVICE_OBJECT, 0, [
-      single(0, { type: "string", value: "Berth" }),
-      single(1, { type: "string", value: "simulated device" }),
-      multiple(11, [[0, { type: "integer", value: 0 }]]),
-      single(16, { type: "string", value: "U" }),
-    ]),
-  ]);
-}
+/** 136 years: beyond that a date is none that everybody can write. */
+const MAX_TIMEOUT: Seconds = 2 ** 32;
 
 /** Whether an instance of the Security object is a bootstrap account. */
 export function isBootstrapAccount(instance: ObjectInstance): boolean {
   return instance.objectId === SECURITY_OBJECT && resourceValue(instance, Security.bootstrap, "boolean") === true;
 }
 
+/** The bootstrap accounts of a tree: one, or in the middle of a bootstrap that replaces it the old one and the new. */
+export function bootstrapAccounts(tree: ObjectTree): ObjectInstance[] {
+  return tree.instances(SECURITY_OBJECT).filter(isBootstrapAccount);
+}
+
 /**
  * The bootstrap account of a tree.
- * @throws NoBootstrapAccount when there is none, or it lacks its URI or key
+ * @throws NoBootstrapAccount when there is none, or it lacks its URI, or its credential cannot be used
  */
 export function bootstrapAccount(tree: ObjectTree): BootstrapAccount {
-  const instance = tree.instances(SECURITY_OBJECT).find(isBootstrapAccount);
+  const [instance] = bootstrapAccounts(tree);
   if (instance === undefined) throw new NoBootstrapAccount("no instance of the Security object /0 is a bootstrap account");
   const uri = resourceValue(instance, Security.uri, "string");
   if (uri === undefined) throw new NoBootstrapAccount(`/0/${instance.id}/0: the bootstrap account has no URI`);
+  if (linksOf(instance).some(({ objectId }) => objectId === OSCORE_OBJECT)) {
+    // Without OSCORE the request would go out in the clear.
+    throw new NoBootstrapAccount(`/0/${instance.id}/17: OSCORE is not supported for the bootstrap account`);
+  }
   const sni = resourceValue(instance, Security.sni, "string");
   return {
     instanceId: instance.id,
@@ -87,19 +52,56 @@ export function bootstrapAccount(tree: ObjectTree): BootstrapAccount {
     credential: credentialOf(instance),
     ...(sni === undefined || sni === "" ? {} : { sni }),
     holdOff: Math.max(0, Number(resourceValue(instance, Security.holdOff, "integer") ?? 0)),
+    timeout: Math.min(MAX_TIMEOUT, Math.max(0, Number(resourceValue(instance, Security.accountTimeout, "integer") ?? 0))),
   };
 }
 
-function credentialOf(instance: ObjectInstance): Credential {
-  const mode = resourceValue(instance, Security.mode, "integer");
-  if (mode === SecurityMode.noSec) return { mode: "nosec" };
-  if (mode !== SecurityMode.psk) {
-    throw new NoBootstrapAccount(`/0/${instance.id}/2: security mode ${mode} is not supported; 0 (PSK) and 3 (NoSec) are`);
-  }
-  const identity = resourceValue(instance, Security.identity, "opaque");
-  const key = resourceValue(instance, Security.secretKey, "opaque");
-  if (identity === undefined || identity.length === 0 || key === undefined || key.length === 0) {
-    throw new NoBootstrapAccount(`/0/${instance.id}: a bootstrap account with PSK needs its identity (/3) and key (/5)`);
-  }
-  return { mode: "psk", identity, key };
+/**
+ * The instances that make up the account of an instance of the Security object: that instance, and the OSCORE, COSE and
+ * MQTT instances it links to (LwM2M Core 1.2, section 6.1.7.5).
+ */
+export function accountInstances(tree: ObjectTree, account: ObjectInstance): ObjectInstance[] {
+  const linked = linksOf(account).map(({ objectId, instanceId }) => tree.get(objectId, instanceId));
+  return [account, ...linked.filter((instance) => instance !== undefined)];
+}
+
+/** The tree without an account: what other accounts link to as well stays, the Berth object that belongs to it goes. */
+export function withoutAccount(tree: ObjectTree, account: ObjectInstance): ObjectTree {
+  const others = tree.instances(SECURITY_OBJECT).filter((instance) => instance !== account);
+  const needed = new Set(others.flatMap((other) => accountInstances(tree, other)));
+  const gone = new Set(accountInstances(tree, account).filter((instance) => !needed.has(instance)));
+  return tree.filter(
+    (instance) => !gone.has(instance) && !(instance.objectId === BERTH_OBJECT && linkedAccount(instance) === account.id),
+  );
+}
+
+/** The tree after the bootstrap account's time is over (/0/x/12). */
+export function withoutBootstrapAccount(tree: ObjectTree): ObjectTree {
+  return bootstrapAccounts(tree).reduce(withoutAccount, tree);
+}
+
+/** Whether the tree has an LwM2M server to work with: a Server account and the Security instance that goes with it. */
+export function isConfigured(tree: ObjectTree): boolean {
+  const secured = tree.instances(SECURITY_OBJECT).filter((instance) => !isBootstrapAccount(instance));
+  const known = new Set(secured.map((instance) => resourceValue(instance, Security.shortServerId, "integer")));
+  return tree.instances(SERVER_OBJECT).some((server) => {
+    const id = resourceValue(server, Server.shortServerId, "integer");
+    return id !== undefined && known.has(id);
+  });
+}
+
+const LINKS: readonly (readonly [resource: number, object: number])[] = [
+  [Security.oscore, OSCORE_OBJECT],
+  [Security.mqtt, MQTT_OBJECT],
+  [Security.cose, COSE_OBJECT],
+];
+
+/** Where an instance of the Security object links to; a link to another object than the resource is for says nothing. */
+function linksOf(instance: ObjectInstance): ObjectLink[] {
+  return LINKS.flatMap(([id, objectId]) => {
+    const resource = instance.resources.get(id);
+    if (resource === undefined) return [];
+    const values = resource.kind === "single" ? [resource.value] : [...resource.instances.values()];
+    return values.flatMap(({ type, value }) => (type === "objlnk" && value.objectId === objectId ? [value] : []));
+  });
 }

@@ -1,33 +1,45 @@
 import type { Instant, Milliseconds } from "../lib/clock.ts";
 import { BerthError } from "../lib/errors.ts";
-import { ContentFormat } from "../lwm2m/index.ts";
+import type { ObjectDefinitions } from "../lwm2m/index.ts";
 import { type Recipe, usesCounter } from "../naming/index.ts";
-import { type HostAddresses, ResolveError, type UdpSocket } from "../net/index.ts";
-import { type BootstrapAccount, bootstrapAccount } from "./account.ts";
-import { portOf } from "./bootstrap-request.ts";
-import { type Candidate, type CandidateKind, candidates, type NamingSource } from "./candidates.ts";
+import type { UdpSocket } from "../net/index.ts";
+import { type BootstrapAccount, bootstrapAccount, withoutBootstrapAccount } from "./account.ts";
+import { withCounter } from "./berth-object.ts";
+import { type Candidate, type CandidateKind, candidates, checkNaming, type NamingSource, namingSource } from "./candidates.ts";
+import { NoBootstrapAccount } from "./credential.ts";
+import { type DialogueOptions, dialogueOf } from "./dialogue.ts";
 import type { DeviceEnvironment } from "./environment.ts";
+import type { Failure } from "./failure.ts";
+import { locate } from "./locate.ts";
+import { deviceObjects } from "./objects.ts";
+import { portOf, questions } from "./requests.ts";
 import { DEFAULT_RETRY, type RetryOptions, retryDelay } from "./retry.ts";
-import { BootstrapSession, DEFAULT_LIMITS, type Failure, type SessionLimits } from "./session.ts";
+import { BootstrapSession, DEFAULT_LIMITS, type SessionLimits } from "./session.ts";
+import type { DeviceState, DeviceStore } from "./state.ts";
 import type { ObjectTree } from "./tree.ts";
 
 /** The device gave up, or was stopped. Codes `bootstrap-failed` and `stopped`. */
 export class BootstrapFailed extends BerthError {}
 
 /** A device: what it holds and how it behaves. */
-export interface DeviceOptions {
+export interface DeviceOptions extends DeviceState, DialogueOptions {
   /** Endpoint client name, as sent in `ep`. */
   readonly endpoint: string;
   /** What the device holds when it starts, its bootstrap account at least: see {@link factoryTree}. */
   readonly tree: ObjectTree;
-  /** Without a recipe the device asks its static URI only, as any LwM2M client does. */
+  /**
+   * In place of what the device's Berth object says. With neither the device asks its static URI only, as any LwM2M client
+   * does.
+   */
   readonly recipe?: Recipe;
-  /** What names are derived from; the account's pre-shared key unless given. */
+  /** What names are derived from. Default: what the Berth object says, else the account's pre-shared or public key. */
   readonly secret?: Uint8Array;
-  /** The lowest counter not used yet, for recipes with one. Default 0. */
+  /** The lowest counter not used yet, for recipes with one. Default: what the Berth object says, else 0. */
   readonly counter?: number;
-  /** Content-Format asked for (`pct`). Default SenML CBOR; `none` as in LwM2M 1.0. */
-  readonly preferredFormat?: number | "none";
+  /** Objects the device has beside those every device has, or in place of them. */
+  readonly objects?: ObjectDefinitions;
+  /** Is given each new configuration before the server hears that it was accepted. Default: it is kept in memory only. */
+  readonly store?: DeviceStore;
   readonly retry?: Partial<RetryOptions>;
   readonly limits?: Partial<SessionLimits>;
   /** After this many failed attempts the device gives up. Default: never. */
@@ -46,8 +58,7 @@ export interface Attempt {
 }
 
 /** A finished bootstrap. */
-export interface BootstrapResult extends Attempt {
-  readonly tree: ObjectTree;
+export interface BootstrapResult extends Attempt, DeviceState {
   /** From the start of the first attempt to Finish. */
   readonly elapsed: Milliseconds;
   /** For recipes with a counter: the one to go on with next time. */
@@ -59,8 +70,12 @@ export interface DeviceEvents {
   attempt?(attempt: Attempt): void;
   /** An attempt failed; the next begins in `retryIn` ms, or never. */
   failed?(failure: Failure & { readonly attempt: number; readonly retryIn: Milliseconds | undefined }): void;
-  /** Finish was accepted. The association stays up a while, until {@link DeviceEvents.closed}. */
+  /** Finish was accepted. The association stays up a while, until {@link DeviceEvents.lingered}. */
   configured?(result: BootstrapResult): void;
+  /** The association of a finished bootstrap was given up. What may run on is the time of an account that is to be purged. */
+  lingered?(): void;
+  /** The time of the bootstrap account (/0/x/12) was over, and it is gone. */
+  purged?(tree: ObjectTree): void;
   /** Nothing of the device runs any more: it lingered long enough, gave up or was stopped. Once. */
   closed?(): void;
 }
@@ -72,6 +87,8 @@ type State =
   /** Looking names up and opening a socket. */
   | { readonly name: "locating" }
   | { readonly name: "in-session"; readonly session: BootstrapSession; readonly socket: UdpSocket }
+  /** The session is over; the bootstrap account is to be purged some time. */
+  | { readonly name: "configured" }
   | { readonly name: "closed" };
 
 /** One LwM2M device that bootstraps through its temporary URI (D1-D3, D7, D8). */
@@ -80,25 +97,31 @@ export class BootstrapClient {
   readonly #world: DeviceEnvironment;
   readonly #events: DeviceEvents;
   #state: State = { name: "new" };
+  readonly #dialogue: Required<DialogueOptions>;
+  readonly #objects: ObjectDefinitions;
   #tree: ObjectTree;
-  readonly #counter: number;
   #attempts = 0;
   #failures = 0;
+  /** A server that says nothing to a Pack-Request is not asked for a Pack again. */
+  #packIsSilent = false;
   #firstAttempt: Instant | undefined;
   #deadline: Instant | undefined;
+  #purgeAt: Instant | undefined;
   #settle: { resolve(result: BootstrapResult): void; reject(error: unknown): void } | undefined;
 
   /**
-   * @throws NoBootstrapAccount, and naming's errors when account, recipe and secret do not go
-   *   together: better now than at the first attempt
+   * @throws NoBootstrapAccount, and naming's errors when account, recipe and secret do not go together: better now than
+   *   at the first attempt; InvalidInput for options that contradict each other
    */
   constructor(options: DeviceOptions, environment: DeviceEnvironment, events: DeviceEvents = {}) {
     this.#options = options;
     this.#world = environment;
     this.#events = events;
+    this.#dialogue = dialogueOf(options);
+    this.#objects = deviceObjects(options.objects);
     this.#tree = options.tree;
-    this.#counter = options.counter ?? 0;
-    candidates(this.#naming(bootstrapAccount(options.tree)), environment.wallClock.now()).next();
+    this.#account();
+    this.#check(options.tree);
   }
 
   /** The objects the device holds: those of the last finished bootstrap, else those it started with. */
@@ -109,10 +132,10 @@ export class BootstrapClient {
   /**
    * Bootstraps, with as many attempts as it takes.
    * @returns as soon as Finish is accepted
-   * @throws BootstrapFailed after `maxAttempts`, or when stopped; OpenSslUnavailable
+   * @throws BootstrapFailed after `maxAttempts`, or when stopped; NoBootstrapAccount when its time is over; OpenSslUnavailable
    */
   bootstrap(): Promise<BootstrapResult> {
-    const holdOff = bootstrapAccount(this.#tree).holdOff * 1000;
+    const holdOff = this.#account().holdOff * 1000;
     return new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
       this.#world.timers.add(this);
@@ -131,6 +154,7 @@ export class BootstrapClient {
   }
 
   tick(now: Instant): void {
+    if (this.#purgeAt !== undefined && this.#purgeAt <= now) this.#purge();
     const state = this.#state;
     if (state.name === "in-session") {
       state.session.tick(now);
@@ -145,8 +169,13 @@ export class BootstrapClient {
   async #attempt(): Promise<void> {
     this.#attempts += 1;
     this.#firstAttempt ??= this.#world.clock.now();
-    const account = bootstrapAccount(this.#tree);
-    const found = await this.#locate(account);
+    const account = this.#account();
+    const found = await locate(
+      candidates(this.#naming(this.#tree), this.#world.wallClock.now()),
+      this.#attempts,
+      (host) => this.#world.resolve(host),
+      () => this.#state.name === "locating",
+    );
     if (this.#state.name !== "locating") return;
     if ("cause" in found) return this.#failed(found);
     const { candidate, address } = found;
@@ -179,60 +208,87 @@ export class BootstrapClient {
     this.#updateDeadline();
   }
 
-  /** The first candidate that resolves (D7). */
-  async #locate(account: BootstrapAccount): Promise<{ candidate: Candidate; address: string } | Failure> {
-    let failure: Failure = { cause: "name-not-found" };
-    for (const candidate of candidates(this.#naming(account), this.#world.wallClock.now())) {
-      // A silent resolver would be as silent about the neighbours; the static host may be in its cache.
-      if (failure.cause === "resolver-failed" && candidate.kind !== "static") continue;
-      try {
-        const address = pickAddress(await this.#world.resolve(candidate.target.host), this.#attempts);
-        if (address !== undefined) return { candidate, address };
-      } catch (error) {
-        if (!(error instanceof ResolveError)) throw error;
-        if (error.code === "resolver-failed") failure = { cause: "resolver-failed", detail: error.message };
-      }
-      if (this.#state.name !== "locating") break;
-    }
-    return failure;
-  }
-
   #openSession(account: BootstrapAccount, attempt: Attempt, candidate: Candidate, socket: UdpSocket): BootstrapSession {
-    const { endpoint, preferredFormat = ContentFormat.senmlCbor, limits } = this.#options;
+    const { endpoint, limits } = this.#options;
+    const { version, pack, formats } = this.#dialogue;
     const { address, port } = attempt;
-    return new BootstrapSession(
+    let result: BootstrapResult | undefined;
+    const session: BootstrapSession = new BootstrapSession(
       {
         endpoint,
         account,
         target: candidate.target,
         tree: this.#tree,
-        preferredFormat: preferredFormat === "none" ? undefined : preferredFormat,
+        questions: questions(formats, pack && !this.#packIsSilent),
+        device: { version, objects: this.#objects, check: (tree) => this.#check(tree) },
         limits: { ...DEFAULT_LIMITS, ...limits },
         random: this.#world.random,
+        wallClock: this.#world.wallClock,
         openssl: this.#world.openssl,
       },
       {
         send: (datagram) => socket.send(datagram, port, address),
-        configured: (tree) => this.#configured(tree, attempt, candidate),
+        store: (tree) => {
+          result = this.#stored(tree, attempt, candidate);
+        },
+        configured: () => result && this.#configured(result),
         ended: (failure) => {
           void socket.close();
-          if (failure === undefined) this.#close(undefined);
-          else if (this.#state.name === "in-session") this.#failed(failure);
+          if (failure === undefined) this.#lingered();
+          else if (this.#state.name === "in-session") {
+            this.#packIsSilent ||= failure.cause === "no-answer" && session.asked?.kind === "pack";
+            this.#failed(failure);
+          }
         },
       },
     );
+    return session;
   }
 
-  #configured(tree: ObjectTree, attempt: Attempt, candidate: Candidate): void {
-    this.#tree = tree;
-    const used = candidate.step.counter ?? this.#counter;
-    const { recipe } = this.#options;
-    const counter = recipe !== undefined && usesCounter(recipe) ? { nextCounter: used + 1 } : {};
-    const started = this.#firstAttempt ?? 0;
-    const result: BootstrapResult = { ...attempt, tree, elapsed: this.#world.clock.now() - started, ...counter };
+  /** What a new configuration makes of the device, once that is safe. */
+  #stored(written: ObjectTree, attempt: Attempt, candidate: Candidate): BootstrapResult {
+    const { recipe, counter } = this.#naming(this.#tree);
+    const counts = recipe !== undefined && usesCounter(recipe);
+    const nextCounter = (candidate.step.counter ?? counter) + 1;
+    const tree = counts ? withCounter(written, this.#tree, nextCounter) : written;
+    const { timeout } = bootstrapAccount(tree);
+    const state: DeviceState = {
+      tree,
+      ...(timeout === 0 ? {} : { accountExpires: this.#world.wallClock.now() + timeout * 1000 }),
+    };
+    this.#options.store?.save(state);
+    const elapsed = this.#world.clock.now() - (this.#firstAttempt ?? 0);
+    return { ...attempt, ...state, elapsed, ...(counts ? { nextCounter } : {}) };
+  }
+
+  #configured(result: BootstrapResult): void {
+    this.#tree = result.tree;
+    if (result.accountExpires !== undefined)
+      this.#purgeAt = this.#world.clock.now() + bootstrapAccount(result.tree).timeout * 1000;
     this.#events.configured?.(result);
     this.#settle?.resolve(result);
     this.#settle = undefined;
+  }
+
+  #lingered(): void {
+    if (this.#state.name === "in-session") this.#state = { name: "configured" };
+    this.#updateDeadline();
+    this.#events.lingered?.();
+    if (this.#purgeAt === undefined) this.#close(undefined);
+  }
+
+  /** The account's time is over (/0/x/12). */
+  #purge(): void {
+    this.#purgeAt = undefined;
+    this.#tree = withoutBootstrapAccount(this.#tree);
+    try {
+      this.#options.store?.save({ tree: this.#tree });
+    } catch {
+      // What is stored says when the account expires, so that it is purged when the device starts the next time.
+    }
+    this.#updateDeadline();
+    this.#events.purged?.(this.#tree);
+    if (this.#state.name === "configured") this.#close(undefined);
   }
 
   #failed(failure: Failure): void {
@@ -272,36 +328,26 @@ export class BootstrapClient {
   /** Kept as a number, as thousands of devices are asked for it every few milliseconds. */
   #updateDeadline(): void {
     const state = this.#state;
-    if (state.name === "in-session") this.#deadline = state.session.nextDeadline();
-    else this.#deadline = state.name === "waiting" ? state.until : undefined;
+    const next = state.name === "in-session" ? state.session.nextDeadline() : state.name === "waiting" ? state.until : undefined;
+    this.#deadline = this.#purgeAt === undefined || (next !== undefined && next < this.#purgeAt) ? next : this.#purgeAt;
   }
 
-  #naming(account: BootstrapAccount): NamingSource {
-    const { recipe, endpoint, secret } = this.#options;
-    const key = account.credential.mode === "psk" ? account.credential.key : new Uint8Array();
-    return {
-      staticUri: account.uri,
-      ...(recipe === undefined ? {} : { recipe }),
-      secret: secret ?? key,
-      endpoint,
-      counter: this.#counter,
-    };
+  #account(): BootstrapAccount {
+    const { accountExpires } = this.#options;
+    if (accountExpires !== undefined && accountExpires <= this.#world.wallClock.now())
+      throw new NoBootstrapAccount("the time of the bootstrap account is over (/0/x/12)");
+    return bootstrapAccount(this.#tree);
+  }
+
+  #naming(tree: ObjectTree): NamingSource {
+    return namingSource(tree, this.#options.endpoint, this.#options);
+  }
+
+  /** @throws BerthError for a tree the device could not bootstrap from */
+  #check(tree: ObjectTree): void {
+    checkNaming(this.#naming(tree), this.#world.wallClock.now());
   }
 }
 
 /** Room for a few datagrams: one request is outstanding at a time. */
 const RECEIVE_BUFFER = 64 * 1024;
-
-/**
- * One address per attempt. A name has one per family (R5): IPv4 first, as a host with a broken IPv6 path notices
- * only by losing the attempt; the next attempt takes the other family.
- */
-function pickAddress({ ipv4, ipv6 }: HostAddresses, attempt: number): string | undefined {
-  const all = [...ipv4, ...ipv6.map(canonical)];
-  return all[(attempt - 1) % all.length];
-}
-
-/** The one form (RFC 5952) in which sockets tell where a datagram came from. */
-function canonical(ipv6: string): string {
-  return new URL(`coap://[${ipv6}]`).hostname.slice(1, -1);
-}

@@ -1,6 +1,6 @@
 import type { Instant, Milliseconds } from "../lib/clock.ts";
 import type { CandidateKind } from "./candidates.ts";
-import type { FailureCause } from "./session.ts";
+import type { FailureCause } from "./failure.ts";
 
 /** How one device fared. */
 export interface FleetResult {

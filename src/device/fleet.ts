@@ -4,28 +4,22 @@ import type { Instant, Milliseconds } from "../lib/clock.ts";
 import type { Random } from "../lib/random.ts";
 import type { Recipe } from "../naming/index.ts";
 import { type Impairment, openImpairedUdp, systemRandom } from "../net/index.ts";
-import { factoryTree } from "./account.ts";
 import { BootstrapClient, BootstrapFailed } from "./client.ts";
+import type { DialogueOptions } from "./dialogue.ts";
 import { type DeviceEnvironment, systemEnvironment } from "./environment.ts";
+import { type FactorySettings, factoryTree } from "./factory.ts";
 import { type FleetResult, type FleetSummary, SummaryBuilder } from "./fleet-summary.ts";
 import { checkOpenFiles } from "./open-files.ts";
 import type { RetryOptions } from "./retry.ts";
 import type { SessionLimits } from "./session.ts";
 
 /** One device of a fleet: what the factory wrote into it. */
-export interface FleetDevice {
+export interface FleetDevice extends Omit<FactorySettings, "uri" | "recipe"> {
   readonly endpoint: string;
-  /** PSK identity and key; not needed with `coap:`. */
-  readonly identity?: string;
-  readonly psk?: Uint8Array;
-  /** What names are derived from, if it is not the key. */
-  readonly secret?: Uint8Array;
-  /** The lowest counter not used yet, for recipes with one. */
-  readonly counter?: number;
 }
 
 /** A fleet and the world it is let loose in. */
-export interface FleetOptions {
+export interface FleetOptions extends DialogueOptions {
   readonly devices: readonly FleetDevice[];
   /** The static bootstrap URI of all devices. */
   readonly uri: string;
@@ -157,7 +151,7 @@ class Fleet implements FleetRun {
   }
 
   #member(device: FleetDevice, now: Instant): Member {
-    const { uri, recipe, limits, retry, maxAttempts, burst = 0 } = this.#options;
+    const { uri, recipe, limits, retry, maxAttempts, burst = 0, version, pack, formats } = this.#options;
     const { endpoint, secret, counter } = device;
     const tree = factoryTree({ uri, ...device });
     const client = new BootstrapClient(
@@ -170,6 +164,9 @@ class Fleet implements FleetRun {
         ...(secret === undefined ? {} : { secret }),
         ...(counter === undefined ? {} : { counter }),
         ...(maxAttempts === undefined ? {} : { maxAttempts }),
+        ...(version === undefined ? {} : { version }),
+        ...(pack === undefined ? {} : { pack }),
+        ...(formats === undefined ? {} : { formats }),
       },
       this.#world,
       {
@@ -189,6 +186,8 @@ class Fleet implements FleetRun {
           this.#report(member, true, at);
           this.#settle(at);
         },
+        // The simulation is of the bootstrap; that an account is purged some day is not waited for.
+        lingered: () => client.stop(),
         closed: () => {
           const at = this.#world.clock.now();
           if (member.state === "running") this.#report(member, false, at);

@@ -1,6 +1,7 @@
-import { type CloseReason, DtlsClient, type OpenSsl } from "../dtls/index.ts";
-import type { Instant, Milliseconds } from "../lib/clock.ts";
-import type { Credential } from "./account.ts";
+import { X509Certificate } from "node:crypto";
+import { type ClientCredential, type CloseReason, DtlsClient, type OpenSsl } from "../dtls/index.ts";
+import type { Clock, Instant, Milliseconds } from "../lib/clock.ts";
+import type { Credential } from "./credential.ts";
 
 /** Carries CoAP messages to one server and back: over DTLS, or as they are. */
 export interface Link {
@@ -22,22 +23,24 @@ export interface LinkEvents {
   closed(reason: CloseReason): void;
 }
 
-/** A link for `credential`; `serverName` goes into the TLS server name, if there is one. */
-export function openLink(
-  credential: Credential,
-  serverName: string | undefined,
-  handshakeTimeout: Milliseconds,
-  openssl: () => OpenSsl,
-  events: LinkEvents,
-): Link {
+/** How a link is secured. */
+export interface LinkOptions {
+  readonly credential: Credential;
+  /** The server's host name, for the TLS server name and its certificate; or its address, for its certificate alone. */
+  readonly serverName: string;
+  readonly handshakeTimeout: Milliseconds;
+  /** Tells the time certificates are judged by. */
+  readonly wallClock: Clock;
+  readonly openssl: () => OpenSsl;
+}
+
+/** A link to one server, not yet started. */
+export function openLink(options: LinkOptions, events: LinkEvents): Link {
+  const { credential, serverName, handshakeTimeout, wallClock } = options;
   if (credential.mode === "nosec") return plainLink(events);
   const client = new DtlsClient(
-    openssl(),
-    {
-      credential: { mode: "psk", psk: credential.key, identity: credential.identity },
-      handshakeTimeout,
-      ...(serverName === undefined ? {} : { serverName }),
-    },
+    options.openssl(),
+    { credential: toClientCredential(credential), serverName, handshakeTimeout, wallClock: () => wallClock.now() },
     { send: events.send, secured: events.ready, message: events.message, closed: events.closed },
   );
   return {
@@ -48,6 +51,22 @@ export function openLink(
     tick: (now) => client.tick(now),
     nextDeadline: () => client.nextDeadline(),
   };
+}
+
+function toClientCredential(credential: Exclude<Credential, { readonly mode: "nosec" }>): ClientCredential {
+  switch (credential.mode) {
+    case "psk":
+      return { mode: "psk", psk: credential.key, identity: credential.identity };
+    case "x509": {
+      const { certificates, privateKey, trust } = credential;
+      const chain = certificates.map((der) => new X509Certificate(der).toString()).join("");
+      return { mode: "x509", certificate: chain, privateKey, trust };
+    }
+    case "rpk": {
+      const { privateKey, serverPublicKey } = credential;
+      return { mode: "rpk", privateKey, serverPublicKey };
+    }
+  }
 }
 
 function plainLink(events: LinkEvents): Link {

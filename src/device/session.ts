@@ -4,24 +4,27 @@ import {
   Code,
   EXCHANGE_LIFETIME,
   type IncomingRequest,
+  type ReceivedResponse,
+  type RequestFailure,
   type RequestResult,
 } from "../coap/index.ts";
 import type { CloseReason, OpenSsl } from "../dtls/index.ts";
-import type { Instant, Milliseconds, Seconds } from "../lib/clock.ts";
+import type { Clock, Instant, Milliseconds } from "../lib/clock.ts";
 import type { Random } from "../lib/random.ts";
 import type { Target } from "../naming/index.ts";
 import type { BootstrapAccount } from "./account.ts";
-import { bootstrapRequest, isLiteral } from "./bootstrap-request.ts";
+import { answerText, busy, type Failure, notStored } from "./failure.ts";
 import { type Link, openLink } from "./link.ts";
-import { performOperation } from "./operations.ts";
-import { DEFAULT_MAX_AGE } from "./retry.ts";
+import { type OperationContext, performOperation } from "./operations.ts";
+import { accountLinks, applyPack } from "./pack.ts";
+import { type Question, toRequest } from "./requests.ts";
 import type { ObjectTree } from "./tree.ts";
 
 /** How long a device waits for what. */
 export interface SessionLimits {
   /** For the DTLS handshake. */
   readonly handshake: Milliseconds;
-  /** From the Bootstrap-Request to its 2.04. */
+  /** From a request of the device to its answer. */
   readonly answer: Milliseconds;
   /** From the server's last request, or the 2.04, to the next or to Finish. */
   readonly finish: Milliseconds;
@@ -37,56 +40,32 @@ export interface SessionLimits {
  */
 export const DEFAULT_LIMITS: SessionLimits = { handshake: 93_000, answer: 93_000, finish: EXCHANGE_LIFETIME, linger: 40_000 };
 
-/** Why an attempt to bootstrap failed. Stable; counted and logged. */
-export type FailureCause =
-  /** No candidate's name is in DNS. */
-  | "name-not-found"
-  /** The resolver did not answer. */
-  | "resolver-failed"
-  /** The socket could not be opened, or the host says that nobody listens there. */
-  | "unreachable"
-  | "handshake-timeout"
-  /** The server refused the handshake, or its key is another. */
-  | "handshake-failed"
-  /** The Bootstrap-Request was not answered. */
-  | "no-answer"
-  /** The server does not want this device: an answer other than 2.04 and 5.03, one that cannot be read, or a Reset. */
-  | "refused"
-  /** 5.03 Service Unavailable: come back after Max-Age. */
-  | "busy"
-  /** The server stopped before Finish. */
-  | "no-finish"
-  /** Finish came, was refused because the configuration is inconsistent (4.06), and not corrected. */
-  | "inconsistent"
-  /** The server closed the association in the middle. */
-  | "connection-lost";
-
-/** One failed attempt. */
-export interface Failure {
-  readonly cause: FailureCause;
-  /** For people: the response code and what the server wrote. Holds no secret. */
-  readonly detail?: string;
-  /** With `busy`: how long the server wants to be left alone. */
-  readonly maxAge?: Seconds;
-}
-
 export interface SessionOptions {
   readonly endpoint: string;
   readonly account: BootstrapAccount;
   readonly target: Target;
   /** The tree as it is now; it is not changed by what happens in a session that fails. */
   readonly tree: ObjectTree;
-  readonly preferredFormat: number | undefined;
+  /** What to ask, one after the other until the server agrees; one at least. */
+  readonly questions: readonly Question[];
+  readonly device: Omit<OperationContext, "before">;
   readonly limits: SessionLimits;
   readonly random: Random;
+  /** Certificates are judged by it. */
+  readonly wallClock: Clock;
   readonly openssl: () => OpenSsl;
 }
 
 /** What a session wants done. Called synchronously from its methods. */
 export interface SessionEffects {
   send(datagram: Uint8Array): void;
-  /** Finish came and the configuration is consistent: `tree` is the device's now. At most once. */
-  configured(tree: ObjectTree): void;
+  /**
+   * The server is done and the configuration is consistent: `tree` is to be the device's. Called before the server is told;
+   * if it throws, the server is told that it failed, and it may be called again.
+   */
+  store(tree: ObjectTree): void;
+  /** What was stored is the device's configuration, and the server knows. At most once. */
+  configured(): void;
   /** The session is over: it failed, or (undefined) it was configured and has lingered long enough. Once. */
   ended(failure: Failure | undefined): void;
 }
@@ -96,19 +75,30 @@ type Phase =
   | { readonly name: "idle" }
   | { readonly name: "securing" }
   | { readonly name: "requesting"; readonly until: Instant }
-  | { readonly name: "configuring"; readonly until: Instant; readonly tree: ObjectTree; readonly refused: boolean }
+  | {
+      readonly name: "configuring";
+      readonly until: Instant;
+      readonly tree: ObjectTree;
+      /** Why the last Finish was not accepted. */
+      readonly refusal: Failure | undefined;
+    }
   | { readonly name: "lingering"; readonly until: Instant }
   | { readonly name: "ended" };
 
 const SERVER = { key: "server" } as const;
 type Server = typeof SERVER;
 
-/** One attempt to bootstrap from one address (D2): handshake, Bootstrap-Request, the server's requests, Finish. */
+/**
+ * One attempt to bootstrap from one address (D2): handshake, Bootstrap-Request, the server's requests, Finish; or
+ * handshake, Bootstrap-Pack-Request, and the Pack.
+ */
 export class BootstrapSession {
   readonly #options: SessionOptions;
   readonly #effects: SessionEffects;
   readonly #link: Link;
   readonly #coap: CoapEndpoint<Server>;
+  readonly #questions: Question[];
+  #asked: Question | undefined;
   #phase: Phase = { name: "idle" };
   #now: Instant = 0;
   #heard: Instant = 0;
@@ -117,14 +107,18 @@ export class BootstrapSession {
   constructor(options: SessionOptions, effects: SessionEffects) {
     this.#options = options;
     this.#effects = effects;
-    const { account, target, limits, random } = options;
-    const serverName = account.sni ?? (isLiteral(target.host) ? undefined : target.host);
-    this.#link = openLink(account.credential, serverName, limits.handshake, options.openssl, {
-      send: effects.send,
-      ready: () => this.#request(),
-      message: (bytes) => this.#coap.receive(SERVER, bytes, this.#now),
-      closed: (reason) => this.#linkClosed(reason),
-    });
+    this.#questions = [...options.questions];
+    const { account, target, limits, random, wallClock, openssl } = options;
+    const serverName = account.sni ?? target.host.replace(/^\[|\]$/g, "");
+    this.#link = openLink(
+      { credential: account.credential, serverName, handshakeTimeout: limits.handshake, wallClock, openssl },
+      {
+        send: effects.send,
+        ready: () => this.#askNext(),
+        message: (bytes) => this.#coap.receive(SERVER, bytes, this.#now),
+        closed: (reason) => this.#linkClosed(reason),
+      },
+    );
     this.#coap = new CoapEndpoint<Server>(
       { random },
       {
@@ -132,6 +126,11 @@ export class BootstrapSession {
         request: (request) => this.#serve(request),
       },
     );
+  }
+
+  /** What the server was asked last. */
+  get asked(): Question | undefined {
+    return this.#asked;
   }
 
   start(now: Instant): void {
@@ -169,31 +168,65 @@ export class BootstrapSession {
     this.#end(this.#phase.name === "lingering" ? undefined : failure);
   }
 
-  #request(): void {
-    const { target, endpoint, preferredFormat, limits } = this.#options;
+  /** Asks the next question; false when there is none left. */
+  #askNext(): boolean {
+    const question = this.#questions.shift();
+    if (question === undefined) return false;
+    this.#asked = question;
+    const { target, endpoint, limits, tree } = this.#options;
     this.#phase = { name: "requesting", until: this.#now + limits.answer };
-    const request = bootstrapRequest(target, endpoint, preferredFormat);
-    this.#cancelRequest = this.#coap.request(SERVER, request, this.#now, (result) => this.#answered(result));
+    const request = toRequest(question, target, endpoint, accountLinks(tree));
+    this.#cancelRequest = this.#coap.request(SERVER, request, this.#now, (result) => this.#answered(question, result));
+    return true;
   }
 
-  #answered(result: RequestResult): void {
-    const waiting = this.#phase.name === "requesting";
-    if (!waiting && this.#phase.name !== "configuring") return;
-    if ("response" in result) {
-      const { code, maxAge, payload } = result.response;
-      if (code === Code.changed) {
-        if (waiting) this.#configure(this.#options.tree, false);
-      } else if (code === Code.serviceUnavailable) {
-        this.#end({ cause: "busy", detail: answerText(code, payload), maxAge: maxAge ?? DEFAULT_MAX_AGE });
-      } else this.#end({ cause: "refused", detail: answerText(code, payload) });
-    } else if (waiting) {
+  #answered(question: Question, result: RequestResult): void {
+    const phase = this.#phase;
+    if ("failure" in result) {
       // Once the server configures the device, a lost answer to its request no longer matters.
-      this.#end(result.failure === "timeout" ? { cause: "no-answer" } : { cause: "refused", detail: result.failure });
+      if (phase.name === "requesting") this.#notAnswered(question, result.failure);
+    } else if (phase.name === "requesting" || phase.name === "configuring") {
+      if (result.response.code === Code.serviceUnavailable) this.#end(busy(result.response));
+      else if (question.kind === "bootstrap") this.#requestAnswered(question, result.response);
+      else if (phase.name === "requesting") this.#packAnswered(result.response);
     }
   }
 
-  #configure(tree: ObjectTree, refused: boolean): void {
-    this.#phase = { name: "configuring", until: this.#now + this.#options.limits.finish, tree, refused };
+  #notAnswered(question: Question, failure: RequestFailure): void {
+    // What comes to pieces or is rejected as a Pack can still be had one by one.
+    if (failure === "timeout") this.#end({ cause: "no-answer" });
+    else if (question.kind !== "pack" || !this.#askNext()) this.#end({ cause: "refused", detail: failure });
+  }
+
+  #requestAnswered(question: Question, { code, payload }: ReceivedResponse): void {
+    const waiting = this.#phase.name === "requesting";
+    if (code === Code.changed) {
+      if (waiting) this.#configure(this.#options.tree);
+    } else if (!(waiting && code === Code.unsupportedContentFormat && question.format !== undefined && this.#askNext())) {
+      this.#end({ cause: "refused", detail: answerText(code, payload) });
+    }
+  }
+
+  /** Whatever is wrong with a Pack, or keeps the server from giving one, a Bootstrap-Request may still do. */
+  #packAnswered(response: ReceivedResponse): void {
+    const { tree, device } = this.#options;
+    const given = response.code === Code.content ? applyPack(tree, response, { ...device, before: tree }) : undefined;
+    if (given === undefined || "problems" in given) {
+      this.#askNext();
+      return;
+    }
+    try {
+      this.#effects.store(given.tree);
+    } catch (error) {
+      this.#end(notStored(error));
+      return;
+    }
+    this.#linger();
+    this.#effects.configured();
+  }
+
+  #configure(tree: ObjectTree, refusal?: Failure): void {
+    this.#phase = { name: "configuring", until: this.#now + this.#options.limits.finish, tree, refusal };
   }
 
   #serve(request: IncomingRequest<Server>): void {
@@ -207,14 +240,30 @@ export class BootstrapSession {
     }
     if (phase.name !== "requesting" && phase.name !== "configuring") return;
     // A request that overtook the 2.04 says as much as the 2.04 itself.
-    const tree = phase.name === "configuring" ? phase.tree : this.#options.tree;
-    const done = performOperation(tree, request);
+    const { tree, device } = this.#options;
+    const done = performOperation(phase.name === "configuring" ? phase.tree : tree, request, { ...device, before: tree });
+    if (done.finished) return this.#finish(request, done.tree);
     request.respond(done.response, this.#now);
-    if (done.finished) {
-      this.#linger();
-      this.#cancelRequest(this.#now);
-      this.#effects.configured(done.tree);
-    } else this.#configure(done.tree, done.response.code === Code.notAcceptable && request.method === "POST");
+    const inconsistent = request.method === "POST" && done.response.code === Code.notAcceptable;
+    this.#configure(
+      done.tree,
+      inconsistent ? { cause: "inconsistent", detail: answerText(Code.notAcceptable, done.response.payload) } : undefined,
+    );
+  }
+
+  /** The server may repeat a Finish that failed for lack of room, and by then there may be some. */
+  #finish(request: IncomingRequest<Server>, tree: ObjectTree): void {
+    try {
+      this.#effects.store(tree);
+    } catch (error) {
+      request.respond({ code: Code.internalServerError }, this.#now);
+      this.#configure(tree, notStored(error));
+      return;
+    }
+    request.respond({ code: Code.changed }, this.#now);
+    this.#linger();
+    this.#cancelRequest(this.#now);
+    this.#effects.configured();
   }
 
   #linger(): void {
@@ -225,14 +274,14 @@ export class BootstrapSession {
     const phase = this.#phase;
     if ("until" in phase && phase.until <= now) {
       if (phase.name === "lingering") this.#end(undefined);
-      else this.#end(phase.name === "requesting" ? { cause: "no-answer" } : unfinished(phase.refused));
+      else this.#end(phase.name === "requesting" ? { cause: "no-answer" } : (phase.refusal ?? { cause: "no-finish" }));
       return;
     }
     const silentUntil = this.#silentUntil();
     if (silentUntil === undefined || silentUntil > now) return;
     if (phase.name === "securing") this.#end({ cause: "handshake-timeout" });
     else if (phase.name === "requesting") this.#end({ cause: "no-answer" });
-    else if (phase.name === "configuring") this.#end(unfinished(phase.refused));
+    else if (phase.name === "configuring") this.#end(phase.refusal ?? { cause: "no-finish" });
   }
 
   #silentUntil(): Instant | undefined {
@@ -245,7 +294,7 @@ export class BootstrapSession {
     if (phase.name === "lingering") this.#end(undefined);
     else if (reason === "handshake-timeout") this.#end({ cause: "handshake-timeout" });
     else if (phase.name === "securing") this.#end({ cause: "handshake-failed", detail: reason });
-    else if (phase.name === "configuring" && phase.refused) this.#end(unfinished(true));
+    else if (phase.name === "configuring" && phase.refusal !== undefined) this.#end(phase.refusal);
     else this.#end({ cause: "connection-lost", detail: reason });
   }
 
@@ -256,16 +305,4 @@ export class BootstrapSession {
     this.#link.close(this.#now);
     this.#effects.ended(failure);
   }
-}
-
-function unfinished(refused: boolean): Failure {
-  return { cause: refused ? "inconsistent" : "no-finish" };
-}
-
-/** Code and diagnostic payload of an answer; what comes from outside is cut short and stripped of control characters. */
-function answerText(code: string, payload: Uint8Array): string {
-  const text = Buffer.from(payload.subarray(0, 200))
-    .toString("utf8")
-    .replaceAll(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, "");
-  return text === "" ? code : `${code} ${text.slice(0, 100)}`;
 }

@@ -45,7 +45,7 @@ test("path and query of the static URI go before /bs and ep, and the token may s
 test("a 1.0 client sends no pct; without a recipe the static URI is used", async () => {
   const world = new World();
   const server = new ScriptedServer(world, HERE);
-  const story = start(world, { recipe: "none", preferredFormat: "none", factory: { uri: "coaps://10.0.0.1" } });
+  const story = start(world, { recipe: "none", version: "1.0", factory: { uri: "coaps://10.0.0.1" } });
   assert.ok(await world.run(() => story.closed, MINUTE));
   assert.deepEqual(server.requests[0]?.query, [`ep=${ENDPOINT}`]);
   assert.equal(server.requests[0]?.uriHost, undefined, "an address is no host name");
@@ -185,7 +185,10 @@ test("IPv6 or IPv4 is used, whichever is there; of both IPv4 first and the other
 
 test("settings that do not go together are refused before the first attempt", () => {
   const world = new World();
-  assert.throws(() => start(world, { factory: { psk: new Uint8Array() } }), /needs its identity \(\/3\) and key \(\/5\)/);
+  assert.throws(
+    () => start(world, { factory: { psk: new Uint8Array() } }),
+    /\/0\/0\/5: security mode 0 needs the pre-shared key/,
+  );
   assert.throws(() => start(world, { factory: { uri: "coaps://10.0.0.1", psk: new Uint8Array(16) } }), {
     code: "placement-impossible",
   });
