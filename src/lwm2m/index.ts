@@ -9,7 +9,7 @@ export {
   type WriteFormatName,
 } from "./content-format.ts";
 export { type DiscoverAnswer, type DiscoverEntry, decodeDiscover, encodeDiscover } from "./discover.ts";
-export { InvalidPath, MalformedContent } from "./errors.ts";
+export { InvalidPath, MalformedContent, UnencodableValue, UnsupportedContentFormat } from "./errors.ts";
 export { isLeshanConfig, type LeshanProfiles, parseLeshanConfig } from "./leshan.ts";
 export {
   type MultipleResource,
@@ -25,6 +25,7 @@ export {
   single,
   toInteger,
 } from "./node.ts";
+export { parseObjectXml } from "./object-xml.ts";
 export {
   BERTH_OBJECT,
   BERTH_RESOURCES,

@@ -182,7 +182,7 @@ const BERTH: ObjectDefinition = define(
     [BERTH_RESOURCES.recipe, "Recipe", "string", "mandatory"],
     [BERTH_RESOURCES.securityInstance, "Security Instance", "objlnk"],
     [BERTH_RESOURCES.nameSecret, "Name Secret", "opaque"],
-    [BERTH_RESOURCES.counter, "Counter", "unsigned"],
+    [BERTH_RESOURCES.counter, "Counter", "unsigned", "optional", "0..9007199254740991"],
   ],
 );
 
