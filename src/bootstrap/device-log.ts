@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import type { Clock, Instant } from "../lib/clock.ts";
 import type { LogFields, Logger } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
-import type { Caller } from "./caller.ts";
+import { type Caller, provenText } from "./caller.ts";
 
 /** Lines of one kind in one second: a storm of failures must not become a storm of lines. */
 const LINES_PER_SECOND = 20;
@@ -52,10 +52,11 @@ export class DeviceLog {
   }
 
   /** Who it was. */
-  who(caller: Pick<Caller, "address" | "port" | "identity" | "serverName">): LogFields {
+  who(caller: Pick<Caller, "address" | "port" | "proven" | "serverName">): LogFields {
+    const identity = provenText(caller.proven);
     return {
       peer: `${caller.address}:${caller.port}`,
-      ...(caller.identity === undefined ? {} : { identity: caller.identity.slice(0, MAX_TEXT) }),
+      ...(identity === undefined ? {} : { identity: identity.slice(0, MAX_TEXT) }),
       ...(caller.serverName === undefined ? {} : { name: this.hash(caller.serverName) }),
     };
   }

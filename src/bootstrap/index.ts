@@ -1,9 +1,10 @@
-export { Admission, type AdmissionLoad, type AdmissionMeasurement, type AdmissionOptions } from "./admission.ts";
+export { Admission, type AdmissionOptions } from "./admission.ts";
 export type { BackoffLimits } from "./backoff.ts";
 export type { BalancerApi } from "./balancer-link.ts";
-export type { Caller } from "./caller.ts";
+export type { Caller, Proven } from "./caller.ts";
 export { DeviceLog } from "./device-log.ts";
 export { DeviceDirectory } from "./directory.ts";
+export type { DtlsMaterial } from "./dtls-listener.ts";
 export { BootstrapInstance, type InstanceOptions } from "./instance.ts";
 export type { Listener } from "./listeners.ts";
 export { type LookupOutcome, Lookups, type LookupsOptions } from "./lookups.ts";

@@ -1,5 +1,5 @@
-import { type InstanceAddresses, type InstanceLoad, NO_LOAD } from "../control/index.ts";
-import { loadOpenSsl } from "../dtls/index.ts";
+import type { InstanceAddresses, InstanceLoad } from "../control/index.ts";
+import { loadOpenSsl, type ServerX509 } from "../dtls/index.ts";
 import { addressAndPort } from "../lib/address.ts";
 import { toHex } from "../lib/bytes.ts";
 import type { Clock, Milliseconds } from "../lib/clock.ts";
@@ -7,21 +7,17 @@ import type { Logger } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
 import { SteadyClock } from "../lib/steady-clock.ts";
 import { pause, Ticker } from "../net/index.ts";
+import { Admission, type AdmissionOptions } from "./admission.ts";
 import { BACKOFF_LIMITS, Backoff, type BackoffLimits } from "./backoff.ts";
 import { type BalancerApi, BalancerLink } from "./balancer-link.ts";
 import { DeviceLog } from "./device-log.ts";
 import { DeviceDirectory } from "./directory.ts";
-import {
-  type Listener,
-  type ListenerContext,
-  type OpenListener,
-  openCoapListener,
-  openCoapsListener,
-  survive,
-} from "./listeners.ts";
+import { type DtlsMaterial, openCoapsListener } from "./dtls-listener.ts";
+import { type Listener, type ListenerContext, type OpenListener, openCoapListener, survive } from "./listeners.ts";
 import { Lookups } from "./lookups.ts";
 import { NotificationQueue } from "./notification-queue.ts";
 import { Notifier } from "./notifier.ts";
+import type { SecurityStore } from "./security-store.ts";
 import { BootstrapService } from "./service.ts";
 
 /** Options of {@link BootstrapInstance.start}. */
@@ -29,6 +25,12 @@ export interface InstanceOptions {
   /** The instance's name at the balancer. */
   readonly id: string;
   readonly listeners: readonly Listener[];
+  /** How devices may prove themselves on the `coaps` listeners; by pre-shared keys if not given. */
+  readonly dtls?: DtlsMaterial;
+  /** How much is taken on at a time; what this host can do if not given. */
+  readonly admission?: Pick<AdmissionOptions, "handshakesPerSecond" | "sessions">;
+  /** Where fresh keys go, by the names profiles give them. */
+  readonly securityStores?: ReadonlyMap<string, SecurityStore>;
   /** The addresses names of this instance's devices are to have in DNS. */
   readonly advertise: InstanceAddresses;
   readonly control: BalancerApi;
@@ -37,6 +39,8 @@ export interface InstanceOptions {
   readonly log: Logger;
   /** How long a session may take; 60 s if not given. */
   readonly sessionDeadline?: Milliseconds;
+  /** How long a request to a device may take, with all repetitions; 30 s if not given. */
+  readonly requestDeadline?: Milliseconds;
   /** ACK_TIMEOUT of the requests to devices (RFC 7252 section 4.8); 1 s if not given. */
   readonly ackTimeout?: Milliseconds;
   /** How soon and how slowly the balancer is tried again; 0.2 s to 5 s if not given. */
@@ -49,6 +53,10 @@ const MAX_NOTIFICATIONS = 100_000;
 const SUMMARY_EVERY: Milliseconds = 10_000;
 /** How long a stop waits for sessions in progress, and then for the balancer to take the last notifications. */
 const STOP_SESSIONS: Milliseconds = 5000;
+/** How long for security stores to get back what they had. */
+const STOP_HAND_OVERS: Milliseconds = 10_000;
+const MEASURE_EVERY: Milliseconds = 100;
+const AUTO: Pick<AdmissionOptions, "handshakesPerSecond" | "sessions"> = { handshakesPerSecond: "auto", sessions: "auto" };
 const STOP_NOTIFICATIONS: Milliseconds = 3000;
 
 /** A running bootstrap server instance: listeners, sessions, and the link with the balancer (S1-S4). */
@@ -59,11 +67,13 @@ export class BootstrapInstance {
   readonly #directory: DeviceDirectory;
   readonly #queue: NotificationQueue;
   readonly #service: BootstrapService;
+  readonly #admission: Admission;
   readonly #link: BalancerLink;
   readonly #notifier: Notifier;
   readonly #ticker: Ticker;
   readonly #open: OpenListener[] = [];
   #summary: NodeJS.Timeout | undefined;
+  #measuring: NodeJS.Timeout | undefined;
   #summarised = "";
   #cpu: NodeJS.CpuUsage = process.cpuUsage();
   #cpuAt: number;
@@ -94,8 +104,14 @@ export class BootstrapInstance {
       time: this.#time,
       random,
       boot,
+      ...(options.securityStores === undefined ? {} : { securityStores: options.securityStores }),
       ...(options.sessionDeadline === undefined ? {} : { sessionDeadline: options.sessionDeadline }),
+      ...(options.requestDeadline === undefined ? {} : { requestDeadline: options.requestDeadline }),
       ...(options.ackTimeout === undefined ? {} : { ackTimeout: options.ackTimeout }),
+    });
+    this.#admission = new Admission({
+      ...(options.admission ?? AUTO),
+      inProgress: () => this.#associations + this.#service.unsecured,
     });
     this.#link = new BalancerLink({
       id,
@@ -125,7 +141,8 @@ export class BootstrapInstance {
 
   /**
    * Opens the listeners, and then gets in touch with the balancer; it need not be up yet.
-   * @throws CannotListen, and OpenSslUnavailable if a listener is `coaps`
+   * @throws CannotListen, and if a listener is `coaps`: OpenSslUnavailable, OpenSslTooOld, and the errors of `DtlsServer` for
+   * certificates or keys that cannot be used
    */
   static async start(options: InstanceOptions): Promise<BootstrapInstance> {
     const instance = new BootstrapInstance(options);
@@ -151,6 +168,14 @@ export class BootstrapInstance {
   }
 
   /**
+   * New certificates or revocation lists, for handshakes from now on; associations go on.
+   * @throws the errors of `DtlsServer` when they cannot be used; those before stay in use then
+   */
+  replaceX509(x509: ServerX509): void {
+    for (const open of this.#open) open.replaceX509(x509);
+  }
+
+  /**
    * Leaves cleanly: takes no new handshakes, waits a while for the sessions in progress, hands over the last
    * notifications, takes leave of the balancer, closes.
    */
@@ -163,16 +188,24 @@ export class BootstrapInstance {
     const context: ListenerContext = {
       service: this.#service,
       lookups: this.#lookups,
+      admission: this.#admission,
       ticker: this.#ticker,
+      clock: this.#options.clock,
       time: this.#time,
       random: this.#options.random,
       log: this.#deviceLog,
     };
-    for (const listener of this.#options.listeners) {
-      const open =
-        listener.scheme === "coaps" ? openCoapsListener(listener, loadOpenSsl(), context) : openCoapListener(listener, context);
+    const { listeners, dtls = {} } = this.#options;
+    for (const listener of listeners) {
+      const secured = listener.scheme === "coaps";
+      const open = secured ? openCoapsListener(listener, loadOpenSsl(), dtls, context) : openCoapListener(listener, context);
       this.#open.push(await open);
     }
+    this.#measuring = setInterval(() => this.#measure(), MEASURE_EVERY);
+    this.#ticker.add({
+      nextDeadline: () => this.#admission.nextDeadline(),
+      tick: (now) => survive(this.#deviceLog, () => this.#admission.tick(now)),
+    });
     this.#ticker.add({
       nextDeadline: () => this.#service.nextDeadline(),
       tick: (now) => survive(this.#deviceLog, () => this.#service.tick(now)),
@@ -186,6 +219,7 @@ export class BootstrapInstance {
     const until = this.#time.now() + STOP_SESSIONS;
     while (this.#service.counts.sessions > 0 && this.#time.now() < until) await pause(20);
     this.#service.stop(this.#time.now());
+    await this.#takeBackKeys();
     await this.#notifier.stop(STOP_NOTIFICATIONS);
     await this.#link.stop();
     await this.#close();
@@ -194,8 +228,27 @@ export class BootstrapInstance {
 
   async #close(): Promise<void> {
     clearInterval(this.#summary);
+    clearInterval(this.#measuring);
     await Promise.all(this.#open.map((open) => open.close()));
     this.#ticker.stop();
+  }
+
+  /** Sessions that were ended by the stop may have handed over keys their devices will not get. */
+  async #takeBackKeys(): Promise<void> {
+    const until = this.#time.now() + STOP_HAND_OVERS;
+    while (this.#service.handOvers > 0 && this.#time.now() < until) await pause(20);
+    const endpoints = this.#service.handOvers;
+    if (endpoints > 0) this.#options.log.error({ endpoints }, "stopped before all fresh keys were taken back");
+  }
+
+  #measure(): void {
+    const { idle } = performance.eventLoopUtilization();
+    const { completed, failed } = this.#service.counts;
+    const memory = process.availableMemory();
+    const { user, system } = process.cpuUsage();
+    const cpu = (user + system) / 1000;
+    const measured = { idle, cpu, handshakes: this.#handshakes, ended: completed + failed, memory };
+    this.#admission.measure(measured, this.#time.now());
   }
 
   #load(): InstanceLoad {
@@ -204,17 +257,20 @@ export class BootstrapInstance {
     const cpu = now > this.#cpuAt ? (used.user + used.system) / 1000 / (now - this.#cpuAt) : 0;
     this.#cpu = process.cpuUsage();
     this.#cpuAt = now;
-    return { ...NO_LOAD, ...this.#service.counts, handshakes: this.#handshakes, cpu };
+    return { ...this.#service.counts, handshakes: this.#handshakes, cpu, admission: this.#admission.load() };
   }
 
   get #handshakes(): number {
     return this.#open.reduce((sum, { handshakes }) => sum + handshakes, 0);
   }
 
+  get #associations(): number {
+    return this.#open.reduce((sum, open) => sum + open.associations, 0);
+  }
+
   /** One line for all devices of the last seconds, if anything has happened. */
   #summarise(): void {
-    const associations = this.#open.reduce((sum, open) => sum + open.associations, 0);
-    const counts = { ...this.#service.counts, handshakes: this.#handshakes, associations };
+    const counts = { ...this.#service.counts, handshakes: this.#handshakes, associations: this.#associations };
     const text = JSON.stringify(counts);
     const suppressed = this.#deviceLog.takeSuppressed();
     if (text === this.#summarised && suppressed === 0) return;

@@ -52,7 +52,7 @@ export class Lookups {
     this.#options = options;
   }
 
-  /** The device of a PSK identity. Never rejects. */
+  /** The device of a PSK identity, or of the SHA-256 of a raw public key in hex. Never rejects. */
   byIdentity(identity: string): LookupOutcome | Promise<LookupOutcome> {
     if (identity === "" || identity.length > MAX_IDENTITY) return "unknown";
     return this.#options.directory.byIdentity(identity) ?? this.#ask(`identity ${identity}`, { identity });

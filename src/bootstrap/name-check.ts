@@ -90,9 +90,12 @@ function mayBeTemporary(fleet: FleetNaming, given: string): boolean {
   return fleet.namer.parentDomain === "" || host.endsWith(`.${fleet.namer.parentDomain}`);
 }
 
-/** Whether a query holds, beside the parameters of a Bootstrap-Request, just what the static URI has. */
+/** Parameters of Bootstrap-Request and Bootstrap-Pack-Request. */
+const OF_THE_REQUEST = /^(ep|pct|acc)=/;
+
+/** Whether a query holds, beside the parameters of the request, just what the static URI has. */
 function isStaticQuery(fleet: FleetNaming, query: readonly string[]): boolean {
-  const added = query.filter((argument) => !argument.startsWith("ep=") && !argument.startsWith("pct="));
+  const added = query.filter((argument) => !OF_THE_REQUEST.test(argument));
   return isSame(added, fleet.staticQuery);
 }
 

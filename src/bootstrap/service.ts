@@ -3,15 +3,18 @@ import { utf8 } from "../lib/bytes.ts";
 import type { Clock, Instant, Milliseconds } from "../lib/clock.ts";
 import { errorText } from "../lib/errors.ts";
 import { type Random, seededRandom } from "../lib/random.ts";
-import type { BootstrapStep } from "../lwm2m/index.ts";
-import { authorise, type BootstrapRequest, isRefusal, type Refusal, readBootstrapRequest } from "./bootstrap-request.ts";
+import { authorise, find } from "./authorise.ts";
+import { type DeviceRequest, readRequest } from "./bootstrap-request.ts";
 import type { Caller } from "./caller.ts";
-import type { Device } from "./device.ts";
 import type { DeviceLog } from "./device-log.ts";
 import type { DeviceDirectory } from "./directory.ts";
+import { HandOvers } from "./hand-overs.ts";
 import type { LookupOutcome, Lookups } from "./lookups.ts";
 import { isPathPrefix } from "./name-check.ts";
 import type { Report } from "./notification-queue.ts";
+import { openingOf } from "./opening.ts";
+import { isRefusal, type Refusal, refuse } from "./refusal.ts";
+import type { SecurityStore } from "./security-store.ts";
 import { Sessions } from "./sessions.ts";
 
 /** Options of {@link BootstrapService}. */
@@ -28,14 +31,23 @@ export interface ServiceOptions {
   readonly random: Random;
   /** Names this start of the instance; session ids begin with it. */
   readonly boot: string;
+  /** Where fresh keys go, by the names profiles give them. */
+  readonly securityStores?: ReadonlyMap<string, SecurityStore>;
   /** How long a session may take; 60 s if not given. */
   readonly sessionDeadline?: Milliseconds;
+  /** How long a request to a device may take, with all repetitions; 30 s if not given. */
+  readonly requestDeadline?: Milliseconds;
   /** ACK_TIMEOUT of the requests to devices; 1 s if not given. */
   readonly ackTimeout?: Milliseconds;
 }
 
 /** A session should be over in 20 s and must be in 93 s, when the first clients give up waiting for Finish. */
 const SESSION_DEADLINE: Milliseconds = 60_000;
+/**
+ * Half a session. A modem that goes offline to store a credential is away for seconds; some clients are gone for good
+ * after 20 s in which they have not heard anything, and none is known that answers later than that and still goes on.
+ */
+const REQUEST_DEADLINE: Milliseconds = 30_000;
 /**
  * RFC 7252 section 4.8.1 leaves ACK_TIMEOUT to the application, down to the 1 s of RFC 8085. At 1 s and three
  * retransmissions a request is given up after 15 to 22 s (section 4.8.2), so that a second one under a new message id,
@@ -44,6 +56,8 @@ const SESSION_DEADLINE: Milliseconds = 60_000;
  */
 const ACK_TIMEOUT: Milliseconds = 1000;
 const MAX_RETRANSMIT = 3;
+/** Packs on their way block by block: one for each session there can be. */
+const MAX_BODIES = 20_000;
 
 /**
  * The bootstrap interface (LwM2M Core 1.1, section 6.1) towards the devices: CoAP datagrams and the time in, CoAP
@@ -52,6 +66,7 @@ const MAX_RETRANSMIT = 3;
 export class BootstrapService {
   readonly #options: ServiceOptions;
   readonly #coap: CoapEndpoint<Caller>;
+  readonly #handOvers: HandOvers;
   readonly #sessions: Sessions;
 
   constructor(options: ServiceOptions) {
@@ -60,19 +75,24 @@ export class BootstrapService {
     const jitter = seededRandom(Buffer.from(options.random.bytes(4)).readUInt32BE(0));
     const random = { bytes: (length: number) => options.random.bytes(length), uniform: () => jitter.uniform() };
     this.#coap = new CoapEndpoint(
-      { random, ackTimeout: options.ackTimeout ?? ACK_TIMEOUT, maxRetransmit: MAX_RETRANSMIT },
+      { random, ackTimeout: options.ackTimeout ?? ACK_TIMEOUT, maxRetransmit: MAX_RETRANSMIT, maxBodies: MAX_BODIES },
       {
         send: (caller, datagram) => caller.send(datagram),
         request: (request, now) => this.#guard(request, now, () => this.#route(request, now)),
       },
     );
+    const { time, log } = options;
+    this.#handOvers = new HandOvers({ stores: options.securityStores ?? new Map(), random: options.random, time, log });
     this.#sessions = new Sessions({
       coap: this.#coap,
+      handOvers: this.#handOvers,
       report: options.report,
       log: options.log,
       clock: options.clock,
+      time,
       boot: options.boot,
       deadline: options.sessionDeadline ?? SESSION_DEADLINE,
+      requestDeadline: options.requestDeadline ?? REQUEST_DEADLINE,
       ended: (endpoint, completed) => {
         if (completed) options.directory.drop(endpoint);
         else options.directory.dropIfStale(endpoint);
@@ -85,6 +105,11 @@ export class BootstrapService {
     return this.#sessions.counts;
   }
 
+  /** Sessions in progress on NoSec listeners. */
+  get unsecured(): number {
+    return this.#sessions.unsecured;
+  }
+
   /** Whether the device has a session in progress. */
   isServing(endpoint: string): boolean {
     return this.#sessions.has(endpoint);
@@ -95,9 +120,17 @@ export class BootstrapService {
     this.#coap.receive(caller, datagram, now);
   }
 
-  /** The caller's association has ended. */
-  lost(caller: Caller, now: Instant): void {
-    this.#sessions.lost(caller, now);
+  /** Endpoints whose security stores are at work: a stop waits for them, as it may be that a key is to be taken back. */
+  get handOvers(): number {
+    return this.#handOvers.size;
+  }
+
+  /**
+   * The caller's association has ended.
+   * @param replaced by a new handshake of the same address and port
+   */
+  lost(caller: Caller, replaced: boolean, now: Instant): void {
+    this.#sessions.lost(caller, replaced, now);
     this.#coap.forget(caller, now);
   }
 
@@ -107,12 +140,14 @@ export class BootstrapService {
   }
 
   nextDeadline(): Instant | undefined {
-    const next = Math.min(this.#coap.nextDeadline() ?? Number.POSITIVE_INFINITY, this.#sessions.nextDeadline());
+    const coap = this.#coap.nextDeadline() ?? Number.POSITIVE_INFINITY;
+    const next = Math.min(coap, this.#sessions.nextDeadline(), this.#handOvers.nextDeadline());
     return next === Number.POSITIVE_INFINITY ? undefined : next;
   }
 
   tick(now: Instant): void {
     this.#coap.tick(now);
+    this.#handOvers.tick(now);
     this.#sessions.tick(now);
   }
 
@@ -128,21 +163,14 @@ export class BootstrapService {
   }
 
   #route(request: IncomingRequest<Caller>, now: Instant): void {
-    const { fleet } = this.#options.directory;
-    const resource = isPathPrefix(fleet, request.path.slice(0, -1)) ? request.path.at(-1) : undefined;
-    if (resource === "bs" && request.method === "POST") this.#bootstrap(request, now);
-    else this.#refuse(request, wrongRequest(resource, request.method), now);
-  }
-
-  #bootstrap(request: IncomingRequest<Caller>, now: Instant): void {
-    const wanted = readBootstrapRequest(request);
+    const { directory, lookups, time } = this.#options;
+    const resource = isPathPrefix(directory.fleet, request.path.slice(0, -1)) ? request.path.at(-1) : undefined;
+    const wanted = readRequest(request, resource);
     if (isRefusal(wanted)) {
       this.#refuse(request, wanted, now);
       return;
     }
-    const { lookups, time } = this.#options;
-    const { identity } = request.peer;
-    const found = identity === undefined ? lookups.byEndpoint(wanted.endpoint ?? "") : lookups.byIdentity(identity);
+    const found = find(request.peer, wanted.endpoint, lookups);
     if (!(found instanceof Promise)) {
       this.#decide(request, wanted, found, now);
       return;
@@ -153,32 +181,25 @@ export class BootstrapService {
     });
   }
 
-  #decide(request: IncomingRequest<Caller>, wanted: BootstrapRequest, found: LookupOutcome, now: Instant): void {
+  #decide(request: IncomingRequest<Caller>, wanted: DeviceRequest, found: LookupOutcome | Refusal, now: Instant): void {
+    // While the balancer was asked, the association may have ended, and the device begun anew on another.
+    if (!request.open) return;
     const { directory, clock } = this.#options;
-    const device = authorise(request, wanted, found, directory.fleet, clock.now());
+    const device =
+      typeof found === "object" && isRefusal(found)
+        ? found
+        : authorise(request, wanted.endpoint, found, directory.fleet, clock.now());
     if (isRefusal(device)) {
       this.#refuse(request, device, now, wanted.endpoint);
       return;
     }
-    const plan = this.#sessions.mayReplace(request.peer, device.endpoint) ? this.#stepsFor(device, wanted.format) : NOT_YOURS;
-    if (isRefusal(plan)) {
-      if (plan !== NOT_YOURS) this.#sessions.refuseProfile(device, plan.why);
-      this.#refuse(request, plan, now, device.endpoint);
-      return;
-    }
-    // First the answer, then the requests: a client that has no answer yet may not take them.
-    if (request.respond({ code: Code.changed }, now)) this.#sessions.begin(request.peer, device, plan, now);
-  }
-
-  #stepsFor(device: Device, format: number | undefined): readonly BootstrapStep[] | Refusal {
-    const words = "no bootstrap config";
-    const profile = this.#options.directory.profile(device.profile);
-    if (profile === undefined) return { code: Code.badRequest, words, why: `profile ${device.profile} is not known` };
-    try {
-      return profile.steps(device, format);
-    } catch (error) {
-      return { code: Code.badRequest, words, why: `profile ${device.profile} does not fit: ${errorText(error)}` };
-    }
+    const allowed = this.#sessions.mayReplace(request.peer, device.endpoint);
+    const profile = directory.profile(device.profile);
+    const opening = allowed ? openingOf(request, wanted, device, profile) : NOT_YOURS;
+    if (isRefusal(opening)) {
+      if (opening.profileAtFault === true) this.#sessions.refuseProfile(device, opening.why);
+      this.#refuse(request, opening, now, device.endpoint);
+    } else this.#sessions.begin(opening, now);
   }
 
   #refuse(request: IncomingRequest<Caller>, { code, words, maxAge, why }: Refusal, now: Instant, endpoint?: string): void {
@@ -193,19 +214,4 @@ export class BootstrapService {
 }
 
 /** On a NoSec listener, where anybody may say to be the device. */
-const NOT_YOURS: Refusal = {
-  code: Code.badRequest,
-  words: "Unauthorized",
-  why: "another address has a session for the endpoint",
-};
-
-/** What is wrong with a request that is no Bootstrap-Request. */
-function wrongRequest(resource: string | undefined, method: string): Refusal {
-  if (resource === "bspack" && method === "GET") {
-    // LwM2M Core 1.2.1: a server without Bootstrap-Pack says so, and the client goes on with a Bootstrap-Request.
-    return { code: Code.notImplemented, words: "Bootstrap-Pack is not implemented", why: "Bootstrap-Pack is not implemented" };
-  }
-  if (resource === "bs") return { code: Code.methodNotAllowed, why: `${method} is not allowed on /bs` };
-  if (resource === "bspack") return { code: Code.methodNotAllowed, why: `${method} is not allowed on /bspack` };
-  return { code: Code.notFound, why: "there is no such path" };
-}
+const NOT_YOURS: Refusal = refuse("Unauthorized", "another address has a session for the endpoint");

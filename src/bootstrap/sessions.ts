@@ -1,18 +1,22 @@
-import type { CancelRequest, CoapEndpoint, CoapRequest, RequestResult } from "../coap/index.ts";
-import type { Notification } from "../control/index.ts";
+import type { CancelRequest, CoapEndpoint, OnDelivery } from "../coap/index.ts";
+import type { FailureCause, Notification } from "../control/index.ts";
 import type { Clock, Instant, Milliseconds } from "../lib/clock.ts";
-import { BerthError, errorText } from "../lib/errors.ts";
-import { type BootstrapStep, ContentFormat, decodeContent, encodeContent, parsePath, uriPath } from "../lwm2m/index.ts";
+import { errorText } from "../lib/errors.ts";
+import type { FreshKeys, FreshKeyWanted } from "../lwm2m/index.ts";
 import type { Caller } from "./caller.ts";
 import type { Device } from "./device.ts";
 import type { DeviceLog } from "./device-log.ts";
-import { LingerQueue } from "./linger-queue.ts";
+import { type HandOver, type HandOvers, NO_KEYS } from "./hand-overs.ts";
+import { Lingering } from "./lingering.ts";
 import type { Report } from "./notification-queue.ts";
-import { nextState, SESSION_BEGIN, type SessionInput, type SessionState } from "./session.ts";
+import { formatOf, nextState, SESSION_BEGIN, type SessionInput, type SessionState, type SessionWork, stepOf } from "./session.ts";
+import { inputOf, requestOf } from "./step-request.ts";
+import { WaitQueue } from "./wait-queue.ts";
 
 /** Options of {@link Sessions}. */
 export interface SessionsOptions {
   readonly coap: CoapEndpoint<Caller>;
+  readonly handOvers: HandOvers;
   /** Takes what is to be told to the balancer. */
   report(report: Report): void;
   /** A session is over, and its device can be forgotten if it completed. */
@@ -20,33 +24,47 @@ export interface SessionsOptions {
   readonly log: DeviceLog;
   /** The time of day, for reports. */
   readonly clock: Clock;
+  readonly time: Clock;
   /** Names this start of the instance; session ids begin with it. */
   readonly boot: string;
   /** How long a session may take. */
   readonly deadline: Milliseconds;
+  /** How long a request to the device may take, with all repetitions; Finish may take as long as the session. */
+  readonly requestDeadline: Milliseconds;
 }
 
-/**
- * How long an association outlives its session. Where the 2.04 was lost, the device sends its Bootstrap-Request again
- * within ACK_TIMEOUT x ACK_RANDOM_FACTOR = 3 s of RFC 7252, and is answered still.
- */
-const LINGER: Milliseconds = 5000;
-/**
- * How many may; in a storm the oldest are closed earlier, as nearly all of them linger for nothing. OpenSSL keeps some
- * 45 kB for each, and memory that is not used again soon is out of the processor's caches: 2,000 made a bootstrap cost 40 % more.
- */
-const MAX_LINGERING = 64;
+/** A request of a device that is granted. */
+export interface Opening {
+  readonly caller: Caller;
+  readonly device: Device;
+  readonly work: SessionWork;
+  /** Keys that have to be handed over before the device is answered. */
+  readonly freshKeys: readonly FreshKeyWanted[];
+  /**
+   * Answers the device.
+   * @param onDelivery is told what becomes of a Bootstrap-Pack
+   * @returns false if it cannot be answered any more
+   */
+  accept(keys: FreshKeys, now: Instant, onDelivery: OnDelivery): boolean;
+  /** Answers the device that it has to come again: the session has failed before {@link accept}. */
+  decline(cause: FailureCause, now: Instant): void;
+}
+
+/** How long a device has, once it has its Bootstrap-Pack, to find it inconsistent and come with a Bootstrap-Request. */
+const SETTLE: Milliseconds = 5000;
 /** The control API's limit for a report's detail. */
 const MAX_DETAIL = 300;
 
 interface Session {
-  readonly id: string;
-  readonly device: Device;
-  readonly caller: Caller;
-  readonly steps: readonly BootstrapStep[];
+  /** Its id. */
+  readonly key: string;
+  readonly opening: Opening;
   readonly deadline: Instant;
   state: SessionState;
+  handOver: HandOver | undefined;
   cancel: CancelRequest | undefined;
+  /** When the request under way, with its repetitions, has had all the time it may have. */
+  requestUntil: Instant;
 }
 
 /** The bootstrap sessions of an instance: one per endpoint, one request each under way. */
@@ -55,7 +73,9 @@ export class Sessions {
   /** By endpoint, the oldest first: they all have the same time. */
   readonly #sessions: Map<string, Session> = new Map();
   readonly #ofCaller: Map<string, Session> = new Map();
-  readonly #lingering: LingerQueue = new LingerQueue();
+  readonly #settling: WaitQueue<Session> = new WaitQueue();
+  readonly #lingering: Lingering = new Lingering((caller) => !this.#ofCaller.has(caller.key));
+  #unsecured = 0;
   #begun = 0;
   #completed = 0;
   #failed = 0;
@@ -69,6 +89,11 @@ export class Sessions {
     return { sessions: this.#sessions.size, completed: this.#completed, failed: this.#failed };
   }
 
+  /** Those in progress on NoSec listeners. */
+  get unsecured(): number {
+    return this.#unsecured;
+  }
+
   has(endpoint: string): boolean {
     return this.#sessions.has(endpoint);
   }
@@ -79,56 +104,73 @@ export class Sessions {
    * an endpoint name could cancel its bootstrap.
    */
   mayReplace(caller: Caller, endpoint: string): boolean {
-    const running = this.#sessions.get(endpoint)?.caller;
-    if (running === undefined || caller.identity !== undefined) return true;
-    return running.identity === undefined && running.address === caller.address;
+    const running = this.#sessions.get(endpoint)?.opening.caller;
+    if (running === undefined || caller.proven !== undefined) return true;
+    return running.proven === undefined && running.address === caller.address;
   }
 
-  /** Begins a session, in the place of one the device or the caller may have, and sends its first request. */
-  begin(caller: Caller, device: Device, steps: readonly BootstrapStep[], now: Instant): void {
+  /** Begins a session, in the place of one the device or the caller may have. */
+  begin(opening: Opening, now: Instant): void {
+    const { caller, device, freshKeys } = opening;
     for (const before of [this.#sessions.get(device.endpoint), this.#ofCaller.get(caller.key)]) {
       if (before !== undefined) this.#advance(before, { type: "replaced" }, now);
     }
     const session: Session = {
-      id: this.#nextId(),
-      device,
-      caller,
-      steps,
+      key: this.#nextId(),
+      opening,
       deadline: now + this.#options.deadline,
       state: SESSION_BEGIN,
+      handOver: undefined,
       cancel: undefined,
+      requestUntil: now,
     };
     this.#sessions.set(device.endpoint, session);
     this.#ofCaller.set(caller.key, session);
-    this.#report(session, { kind: "commenced" });
-    this.#options.log.debug({ endpoint: device.endpoint, session: session.id }, "bootstrap commenced");
-    this.#send(session, now);
+    if (caller.proven === undefined) this.#unsecured++;
+    this.#report(session.key, device, { kind: "commenced" });
+    this.#options.log.debug({ endpoint: device.endpoint, session: session.key }, "bootstrap commenced");
+    if (freshKeys.length === 0) {
+      this.#accept(session, NO_KEYS, now);
+      return;
+    }
+    session.handOver = this.#options.handOvers.begin(device, freshKeys, (outcome) => {
+      const later = this.#options.time.now();
+      if ("keys" in outcome) this.#accept(session, outcome.keys, later);
+      else this.#advance(session, { type: "impossible", cause: "hand-over-failed", detail: outcome.failed }, later);
+    });
   }
 
   /** A device gets no session as its profile does not fit it: the balancer is told. */
   refuseProfile(device: Device, detail: string): void {
-    const session = { id: this.#nextId(), device };
+    const id = this.#nextId();
     this.#failed++;
-    this.#report(session, { kind: "commenced" });
-    this.#report(session, { kind: "failed", cause: "no-profile", detail });
+    this.#report(id, device, { kind: "commenced" });
+    this.#report(id, device, { kind: "failed", cause: "no-profile", detail });
   }
 
-  /** The caller's association has ended. */
-  lost(caller: Caller, now: Instant): void {
+  /**
+   * The caller's association has ended.
+   * @param replaced by a new handshake of the same address and port
+   */
+  lost(caller: Caller, replaced: boolean, now: Instant): void {
     this.#lingering.forget(caller);
     const session = this.#ofCaller.get(caller.key);
-    if (session !== undefined) this.#advance(session, { type: "connection-lost" }, now);
+    if (session === undefined) return;
+    // A device that shakes hands anew after a Pack may well want to ask again: until it had the time to, it counts as there.
+    if (replaced && session.state.name === "settling") return;
+    this.#advance(session, { type: "connection-lost" }, now);
   }
 
   /** Ends all sessions, and closes the associations that linger: the instance stops. */
   stop(now: Instant): void {
     for (const session of this.#sessions.values()) this.#advance(session, { type: "connection-lost" }, now);
-    this.#closeLingering(Number.POSITIVE_INFINITY, now);
+    this.#lingering.close(Number.POSITIVE_INFINITY, now);
   }
 
   nextDeadline(): Instant {
     const session = this.#sessions.values().next().value;
-    return Math.min(session?.deadline ?? Number.POSITIVE_INFINITY, this.#lingering.nextUntil);
+    const next = Math.min(session?.deadline ?? Number.POSITIVE_INFINITY, this.#settling.nextUntil);
+    return Math.min(next, this.#lingering.nextUntil);
   }
 
   tick(now: Instant): void {
@@ -136,105 +178,92 @@ export class Sessions {
       if (session.deadline > now) break;
       this.#advance(session, { type: "deadline" }, now);
     }
-    this.#closeLingering(now, now);
+    for (let session = this.#settling.take(now); session !== undefined; session = this.#settling.take(now)) {
+      this.#advance(session, { type: "settled" }, now);
+    }
+    this.#lingering.close(now, now);
   }
 
   #nextId(): string {
     return `${this.#options.boot}-${++this.#begun}`;
   }
 
+  /** Answers the device. */
+  #accept(session: Session, keys: FreshKeys, now: Instant): void {
+    if (session.state.name !== "preparing") return;
+    let input: SessionInput = { type: "accepted" };
+    try {
+      const onDelivery: OnDelivery = (delivery, at) => this.#advance(session, { type: "pack", delivery }, at);
+      if (!session.opening.accept(keys, now, onDelivery)) input = { type: "connection-lost" };
+    } catch (error) {
+      input = { type: "impossible", cause: "internal", detail: errorText(error) };
+    }
+    this.#advance(session, input, now);
+  }
+
   #advance(session: Session, input: SessionInput, now: Instant): void {
-    if (session.state.name !== "requesting") return;
-    const step = session.steps[session.state.step];
-    const rewritable = step?.kind === "write" && step.contentFormat !== ContentFormat.tlv;
-    session.state = nextState(session.state, input, session.steps, rewritable);
-    if (session.state.name === "requesting") this.#send(session, now);
-    else this.#end(session, now);
+    const before = session.state;
+    const after = nextState(before, input, session.opening.work);
+    if (after === before) return;
+    session.state = after;
+    if (after.name === "requesting") {
+      if (after.attempt === 1) session.requestUntil = now + this.#options.requestDeadline;
+      this.#send(session, now);
+    } else if (after.name === "settling") this.#settling.add(session, now + SETTLE);
+    else if (after.name === "completed" || after.name === "failed") this.#end(session, before, now);
   }
 
   #send(session: Session, now: Instant): void {
-    if (session.state.name !== "requesting") return;
-    const step = session.steps[session.state.step];
+    const { state, opening, requestUntil, deadline } = session;
+    if (state.name !== "requesting") return;
     try {
-      if (step === undefined) throw new BerthError("internal", "a session without steps");
-      const request = requestOf(session.state.format === "tlv" ? inTlv(step) : step);
-      session.cancel = this.#options.coap.request(session.caller, request, now, (result, at) =>
-        this.#advance(session, inputOf(result), at),
-      );
+      const step = stepOf(state);
+      const timeout = (step.kind === "finish" ? deadline : requestUntil) - now;
+      const request = { ...requestOf(step, formatOf(state, opening.work)), timeout };
+      session.cancel = this.#options.coap.request(opening.caller, request, now, (result, at) => {
+        this.#advance(session, inputOf(step, result, at >= requestUntil), at);
+      });
     } catch (error) {
-      session.state = { name: "failed", cause: "internal", detail: errorText(error) };
-      this.#end(session, now);
+      this.#advance(session, { type: "impossible", cause: "internal", detail: errorText(error) }, now);
     }
   }
 
-  #end(session: Session, now: Instant): void {
-    const { device, caller, state } = session;
+  #end(session: Session, before: SessionState, now: Instant): void {
+    const { opening, state } = session;
+    const { device, caller } = opening;
     if (this.#sessions.get(device.endpoint) === session) this.#sessions.delete(device.endpoint);
     if (this.#ofCaller.get(caller.key) === session) this.#ofCaller.delete(caller.key);
+    if (caller.proven === undefined) this.#unsecured--;
+    this.#settling.forget(session);
     session.cancel?.(now);
-    const fields = { endpoint: device.endpoint, session: session.id };
+    const fields = { endpoint: device.endpoint, session: session.key };
     if (state.name === "failed") {
       this.#failed++;
-      this.#report(session, { kind: "failed", cause: state.cause, detail: state.detail });
+      session.handOver?.undo();
+      if (before.name === "preparing") opening.decline(state.cause, now);
+      this.#report(session.key, device, { kind: "failed", cause: state.cause, detail: state.detail });
       const who = this.#options.log.who(caller);
       this.#options.log.info({ ...who, ...fields, cause: state.cause, detail: state.detail }, "bootstrap failed");
     } else {
       this.#completed++;
-      this.#report(session, { kind: "completed" });
+      this.#report(session.key, device, { kind: "completed" });
       this.#options.log.debug(fields, "bootstrap completed");
     }
     this.#options.ended(device.endpoint, state.name === "completed");
-    if (state.name === "failed" && state.cause === "connection-lost") return;
-    this.#lingering.add(caller, now + LINGER);
-    if (this.#lingering.size > MAX_LINGERING) this.#closeLingering(this.#lingering.nextUntil, now, 1);
+    // After a Pack the device had its time already; and a connection that is lost needs none.
+    if (before.name === "settling" && state.name === "completed") caller.close(now);
+    else if (state.name !== "failed" || state.cause !== "connection-lost") this.#lingering.add(caller, now);
   }
 
-  #report(session: Pick<Session, "id" | "device">, what: Pick<Notification, "kind" | "cause" | "detail">): void {
+  #report(session: string, device: Device, what: Pick<Notification, "kind" | "cause" | "detail">): void {
     const { cause, detail } = what;
     this.#options.report({
       kind: what.kind,
-      endpoint: session.device.endpoint,
-      session: session.id,
+      endpoint: device.endpoint,
+      session,
       at: this.#options.clock.now(),
       ...(cause === undefined ? {} : { cause }),
       ...(detail === undefined ? {} : { detail: detail.slice(0, MAX_DETAIL) }),
     });
   }
-
-  /** Closes up to `most` of the associations that were to linger until then. */
-  #closeLingering(until: Instant, now: Instant, most: number = Number.POSITIVE_INFINITY): void {
-    for (let closed = 0; closed < most; closed++) {
-      const caller = this.#lingering.take(until);
-      if (caller === undefined) return;
-      // A device may have begun anew on the association it has.
-      if (!this.#ofCaller.has(caller.key)) caller.close(now);
-    }
-  }
-}
-
-function inputOf(result: RequestResult): SessionInput {
-  if ("response" in result) return { type: "answered", code: result.response.code };
-  return { type: "unanswered", failure: result.failure };
-}
-
-const FINISH: CoapRequest = { method: "POST", path: ["bs"] };
-
-/** The CoAP request of a step (LwM2M Transport Binding 1.1, section 6.4.2). */
-function requestOf(step: BootstrapStep): CoapRequest {
-  switch (step.kind) {
-    case "delete":
-      return { method: "DELETE", path: uriPath(step.path) };
-    case "write":
-      return { method: "PUT", path: uriPath(step.path), contentFormat: step.contentFormat, payload: step.payload };
-    case "finish":
-      return FINISH;
-  }
-}
-
-/** The same Write in TLV, the format every client since LwM2M 1.0 reads. */
-function inTlv(step: BootstrapStep): BootstrapStep {
-  if (step.kind !== "write" || step.contentFormat === ContentFormat.tlv) return step;
-  const path = parsePath(step.path);
-  const content = decodeContent(step.contentFormat, path, step.payload);
-  return { ...step, contentFormat: ContentFormat.tlv, payload: encodeContent(ContentFormat.tlv, path, content) };
 }

@@ -51,6 +51,10 @@ export class Exchange<Peer extends CoapPeer> extends Timer implements IncomingRe
     this.payload = payload;
   }
 
+  get open(): boolean {
+    return this.reception.exchange === this;
+  }
+
   respond(response: CoapResponse, now: Instant, onDelivery?: OnDelivery): boolean {
     return this.#responder.respond(this, response, now, onDelivery);
   }

@@ -92,6 +92,8 @@ export interface IncomingRequest<Peer extends CoapPeer> {
   /** The whole body, a copy of its own. */
   readonly payload: Uint8Array;
   readonly confirmable: boolean;
+  /** Whether it can still be answered. */
+  readonly open: boolean;
   /**
    * Answers, now or later. When the response is ready within `ackDelay` it rides on the acknowledgement, otherwise it
    * follows as a message of its own (RFC 7252 section 5.2).

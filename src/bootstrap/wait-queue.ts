@@ -1,17 +1,16 @@
 import type { Instant } from "../lib/clock.ts";
-import type { Caller } from "./caller.ts";
 
-interface Entry {
-  readonly caller: Caller;
+interface Entry<T> {
+  readonly item: T;
   readonly until: Instant;
 }
 
-/** Associations that are to be closed in a while, in the order of their time. Every operation takes O(1). */
-export class LingerQueue {
+/** Things that wait for their time, which is equally long for all of them. Every operation takes O(1). */
+export class WaitQueue<T extends { readonly key: string }> {
   /** What stands before `#first` is done with; a Map in this place would walk over all it has deleted. */
-  #entries: (Entry | undefined)[] = [];
+  #entries: (Entry<T> | undefined)[] = [];
   #first = 0;
-  /** When a caller's time ends, by its key: an entry that says otherwise is out of date. */
+  /** When an item's time ends, by its key: an entry that says otherwise is out of date. */
   readonly #untils: Map<string, Instant> = new Map();
 
   get size(): number {
@@ -25,31 +24,31 @@ export class LingerQueue {
   }
 
   /** @param until not before that of those added earlier */
-  add(caller: Caller, until: Instant): void {
-    this.#untils.set(caller.key, until);
-    this.#entries.push({ caller, until });
+  add(item: T, until: Instant): void {
+    this.#untils.set(item.key, until);
+    this.#entries.push({ item, until });
   }
 
-  /** The caller is gone already. */
-  forget(caller: Caller): void {
-    this.#untils.delete(caller.key);
+  /** It waits no more. */
+  forget({ key }: T): void {
+    this.#untils.delete(key);
   }
 
   /** Takes out the first one whose time ends by `until`. */
-  take(until: Instant): Caller | undefined {
+  take(until: Instant): T | undefined {
     this.#skip();
     const entry = this.#entries[this.#first];
     if (entry === undefined || entry.until > until) return undefined;
-    this.#untils.delete(entry.caller.key);
+    this.#untils.delete(entry.item.key);
     this.#entries[this.#first++] = undefined;
-    return entry.caller;
+    return entry.item;
   }
 
   /** Steps over entries that are out of date, and gives back the room of those before. */
   #skip(): void {
     for (;;) {
       const entry = this.#entries[this.#first];
-      if (entry === undefined || this.#untils.get(entry.caller.key) === entry.until) break;
+      if (entry === undefined || this.#untils.get(entry.item.key) === entry.until) break;
       this.#entries[this.#first++] = undefined;
     }
     if (this.#first > 1024 && this.#first * 2 > this.#entries.length) {
