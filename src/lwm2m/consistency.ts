@@ -1,6 +1,6 @@
 import { type ObjectInstance, resourceValue } from "./node.ts";
 import { CORE_OBJECTS } from "./objects.ts";
-import { SECURITY_MODE } from "./profile-instances.ts";
+import { SECURITY_MODE } from "./security-mode.ts";
 
 /**
  * What keeps a client from working with the objects it has at Bootstrap-Finish, one line each and none when it is

@@ -35,8 +35,10 @@ export {
   type ResourceDefinition,
 } from "./objects.ts";
 export { formatPath, type Path, parsePath, uriPath } from "./path.ts";
-export { type BootstrapProfile, parseProfile, profileWarnings, type ServerAccount } from "./profile.ts";
+export type { BootstrapAccount, BootstrapProfile, ServerAccount } from "./profile.ts";
 export { compileProfile } from "./profile-compile.ts";
+export { parseProfile, profileWarnings } from "./profile-parse.ts";
+export { resolveProfile } from "./profile-resolve.ts";
 export { fitsRange, rangeText, type ValueRange } from "./range.ts";
 export type { SenmlRecord } from "./senml-pack.ts";
 export type {

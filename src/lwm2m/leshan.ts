@@ -1,9 +1,12 @@
 import { z } from "zod";
-import { toHex } from "../lib/bytes.ts";
+import { toHex, utf8 } from "../lib/bytes.ts";
 import { InvalidInput } from "../lib/errors.ts";
 import { parseWith } from "../lib/schema.ts";
-import { ContentFormat, type WriteFormatName } from "./content-format.ts";
-import { accept, type BootstrapProfile, type ResourceSetting, type ResourceSettings } from "./profile.ts";
+import { WRITE_FORMATS } from "./content-format.ts";
+import { nameServers } from "./leshan-servers.ts";
+import type { BootstrapProfile, ResourceSetting, ResourceSettings } from "./profile.ts";
+import { parseProfile } from "./profile-parse.ts";
+import { SECURITY_MODE } from "./security-mode.ts";
 
 /** What a file of Eclipse Leshan's bootstrap server holds: one configuration, or one for each endpoint name. */
 export type LeshanProfiles =
@@ -121,14 +124,15 @@ const instances = (fields: readonly Field[]): z.ZodType<Record<string, ResourceS
     .nullish()
     .transform((map) => map ?? {});
 
-const FORMAT_NAMES: Readonly<Record<number, WriteFormatName>> = {
-  [ContentFormat.tlv]: "tlv",
-  [ContentFormat.senmlJson]: "senml-json",
-  [ContentFormat.senmlCbor]: "senml-cbor",
-};
-const contentFormat = z
-  .union([z.number(), z.object({ code: z.number() }).transform((format) => format.code)])
-  .refine((number) => FORMAT_NAMES[number] !== undefined, "expected 11542 (TLV), 110 (SenML JSON) or 112 (SenML CBOR)");
+const FORMAT_NAMES: Readonly<Record<number, string>> = Object.fromEntries(
+  Object.entries(WRITE_FORMATS).map(([name, number]) => [number, name]),
+);
+const contentFormat = z.union([z.number(), z.object({ code: z.number() }).transform((format) => format.code)]).refine(
+  (number) => FORMAT_NAMES[number] !== undefined,
+  `expected one of ${Object.entries(FORMAT_NAMES)
+    .map((entry) => entry.join(" "))
+    .join(", ")}`,
+);
 
 const FIELDS = {
   autoIdForSecurityObject: z.boolean().default(false),
@@ -156,8 +160,9 @@ function isRecord(input: unknown): input is Readonly<Record<string, unknown>> {
 
 /**
  * Reads the JSON of Leshan's bootstrap server: a `BootstrapConfig`, or its store, a map of endpoint name to
- * `BootstrapConfig`. Same resources, same instance ids, same order; with `autoIdForSecurityObject` the ids in /0
- * start at 10. Placeholders work in its texts (`uri`, `sni`) as in a profile of Berth's.
+ * `BootstrapConfig`. Same resources, same order, same instance ids, but that nothing except a bootstrap account is ever
+ * written over a client's bootstrap account. With `autoIdForSecurityObject` servers get the ids that are free in the client.
+ * Placeholders work in its texts (`uri`, `sni`) as in a profile of Berth's.
  * @throws InvalidInput with every problem and the path of each; never with a key
  */
 export function parseLeshanConfig(input: unknown, what = "Leshan configuration"): LeshanProfiles {
@@ -166,36 +171,51 @@ export function parseLeshanConfig(input: unknown, what = "Leshan configuration")
   const entries = Object.entries(input).map(
     ([endpoint, config]) => [endpoint, toProfile(config, `${what}: ${endpoint}`)] as const,
   );
+  const problems = sharedIdentities(entries);
+  if (problems.length > 0) throw new InvalidInput(`${what}: ${problems.join("; ")}`);
   return { kind: "by-endpoint", profiles: new Map(entries) };
+}
+
+/** Two devices cannot come to one bootstrap server with the same PSK identity. */
+function sharedIdentities(entries: readonly (readonly [string, BootstrapProfile])[]): string[] {
+  const seen = new Map<string, string>();
+  return entries.flatMap(([endpoint, profile]) => {
+    const key = bootstrapIdentity(profile);
+    if (key === undefined) return [];
+    const other = seen.get(key);
+    seen.set(key, endpoint);
+    return other === undefined ? [] : [`${endpoint}: has the PSK identity of ${other} for the same bootstrap server`];
+  });
+}
+
+function bootstrapIdentity({ bootstrapServer, objects }: BootstrapProfile): string | undefined {
+  if (bootstrapServer?.security.mode === "psk")
+    return JSON.stringify([bootstrapServer.uri, toHex(utf8(bootstrapServer.security.identity))]);
+  const account = Object.entries(objects)
+    .filter(([path]) => path.startsWith("/0/"))
+    .map(([, settings]) => settings as ResourceSettings)
+    .find((settings) => settings[1] === true && settings[2] === SECURITY_MODE.psk);
+  return account === undefined ? undefined : JSON.stringify([account[0], account[3]]);
 }
 
 function toProfile(input: unknown, what: string): BootstrapProfile {
   const config = parseWith(LeshanConfigSchema, input, what, ["secretKey", "smsBindingKeySecret", "oscoreMasterSecret"]);
+  const { autoIdForSecurityObject, contentFormat: format } = config;
+  const named = autoIdForSecurityObject ? nameServers(config) : { ...config, accounts: {} };
   const objects: Record<string, ResourceSettings> = {};
-  const security = config.autoIdForSecurityObject ? renumber(config.security, what) : config.security;
   for (const [objectId, map] of [
-    [0, security],
-    [1, config.servers],
+    [0, named.security],
+    [1, named.servers],
     [2, config.acls],
     [21, config.oscore],
   ] as const) {
     for (const [id, settings] of Object.entries(map)) objects[`/${objectId}/${id}`] = settings;
   }
-  const format =
-    config.contentFormat === null || config.contentFormat === undefined ? undefined : FORMAT_NAMES[config.contentFormat];
-  return accept(
-    { delete: config.toDelete ?? [], ...(format === undefined ? {} : { contentFormat: format }), servers: [], objects },
-    what,
-  );
-}
-
-/** With auto ids Leshan chooses free instances of /0; from 10 on none of the known clients has its bootstrap account. */
-function renumber(security: Readonly<Record<string, ResourceSettings>>, what: string): Record<string, ResourceSettings> {
-  const settings = Object.values(security);
-  if (settings.some((resources) => resources[1] === true)) {
-    throw new InvalidInput(
-      `${what}: with autoIdForSecurityObject the client's bootstrap account stays; remove the one in "security" or give it an id of its own`,
-    );
-  }
-  return Object.fromEntries(settings.map((resources, index) => [10 + index, resources]));
+  const profile = {
+    delete: config.toDelete ?? [],
+    ...(format === null || format === undefined ? {} : { contentFormat: FORMAT_NAMES[format] }),
+    ...named.accounts,
+    objects,
+  };
+  return parseProfile(profile, what);
 }

@@ -1,11 +1,16 @@
-import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
+import { InvalidInput } from "../lib/errors.ts";
 import { NEEDED_KEY_MATERIAL } from "./consistency.ts";
 import { InvalidPath } from "./errors.ts";
-import { type ObjectInstance, objectInstance, type Resource, resourceValue, single } from "./node.ts";
-import { CORE_OBJECTS } from "./objects.ts";
+import { resourceValue } from "./node.ts";
+import { CORE_OBJECTS, type ObjectDefinitions } from "./objects.ts";
 import { parsePath } from "./path.ts";
 import type { BootstrapProfile } from "./profile.ts";
-import { type InstanceTemplate, profileInstances, SECURITY_MODE } from "./profile-instances.ts";
+import { type ProfileContent, profileContent } from "./profile-content.ts";
+import { checkKey, keyKind } from "./profile-key.ts";
+import { type KnownInstance, knownInstances } from "./profile-known.ts";
+import { checkOscore } from "./profile-security.ts";
+import { findWarnings } from "./profile-warnings.ts";
+import { SECURITY_MODE } from "./security-mode.ts";
 
 export interface ProfileReport {
   /** Why the profile cannot be used. */
@@ -14,60 +19,28 @@ export interface ProfileReport {
   readonly warnings: readonly string[];
 }
 
-/** An instance with the values that do not depend on the device; `has` knows of the others too. */
-interface Known {
-  readonly path: string;
-  readonly origin: string;
-  readonly instance: ObjectInstance;
-  readonly ids: ReadonlySet<number>;
-}
-
 /** Checks what a profile would write, as far as it is known without a device: Leshan's checks and more. */
-export function checkProfile(profile: BootstrapProfile): ProfileReport {
-  const { instances, problems } = profileInstances(profile);
-  problems.push(...profile.delete.flatMap(deleteProblems));
+export function checkProfile(profile: BootstrapProfile, definitions: ObjectDefinitions = CORE_OBJECTS): ProfileReport {
+  const deletes = profile.delete.flatMap(deleteProblems);
+  const content = profileContent(deletes.length === 0 ? profile : { ...profile, delete: [] }, definitions);
+  const unreadable = [...content.problems, ...deletes];
   // What could not be read would only seem to be missing below.
-  if (problems.length > 0) return { problems, warnings: [] };
-  const warnings: string[] = [];
-  const known = instances.map(toKnown);
+  if (unreadable.length > 0) return { problems: unreadable, warnings: [] };
+  const known = knownInstances(content);
   const security = known.filter(({ instance }) => instance.objectId === 0);
   const servers = known.filter(({ instance }) => instance.objectId === 1);
-  for (const entry of known) problems.push(...missing(entry));
-  for (const entry of security) {
-    problems.push(...credentialProblems(entry), ...oscoreProblems(entry, known));
-    warnings.push(...uriWarnings(entry), ...tinydtlsWarnings(entry), ...placeWarnings(entry));
-  }
-  problems.push(...pairProblems(security, servers));
+  const problems = [
+    ...known.flatMap((entry) => missing(entry, definitions)),
+    ...known.flatMap((entry) => singleInstanceProblems(entry, definitions)),
+    ...security.flatMap((entry) => [...credentialProblems(entry), ...linkProblems(entry, known)]),
+    ...known.flatMap(oscoreProblems),
+    ...pairProblems(security, servers),
+    ...accountProblems(profile, content, security),
+  ];
   if (servers.length === 0 && profile.delete.some((path) => path === "/" || path === "/0" || path === "/1")) {
     problems.push("servers: no server is written after all were deleted; a client refuses to finish without one");
   }
-  for (const entry of known) warnings.push(...unknownResources(entry));
-  const ssids = new Set(servers.map(({ instance }) => resourceValue(instance, 0, "integer")));
-  for (const { path, origin, instance } of security.filter((entry) => !isBootstrapAccount(entry))) {
-    const ssid = resourceValue(instance, 10, "integer");
-    if (ssid !== undefined && !ssids.has(ssid))
-      warnings.push(`${origin}: ${path} is for short server id ${ssid}, which no instance of /1 written here has`);
-  }
-  if (profile.contentFormat === "senml-cbor")
-    warnings.push("contentFormat: senml-cbor is refused by Wakaama as it is built by default");
-  return { problems, warnings };
-}
-
-function toKnown(template: InstanceTemplate): Known {
-  const known: Resource[] = [];
-  for (const resource of template.resources) {
-    if (resource.kind === "single" && "known" in resource.value) known.push(single(resource.id, resource.value.known));
-  }
-  return {
-    path: `/${template.objectId}/${template.id}`,
-    origin: template.origin,
-    instance: objectInstance(template.objectId, template.id, known),
-    ids: new Set(template.resources.map((resource) => resource.id)),
-  };
-}
-
-function isBootstrapAccount({ instance }: Known): boolean {
-  return resourceValue(instance, 1, "boolean") === true;
+  return { problems, warnings: findWarnings(profile, content, known, definitions) };
 }
 
 function deleteProblems(path: string): string[] {
@@ -81,15 +54,21 @@ function deleteProblems(path: string): string[] {
   }
 }
 
-function missing({ path, origin, instance, ids }: Known): string[] {
-  const definition = CORE_OBJECTS.get(instance.objectId);
+function missing({ path, origin, instance, ids }: KnownInstance, definitions: ObjectDefinitions): string[] {
+  const definition = definitions.get(instance.objectId);
   return [...(definition?.resources.values() ?? [])]
     .filter((resource) => resource.mandatory && resource.type !== undefined && !ids.has(resource.id))
     .filter((resource) => instance.objectId !== 0 || resource.id < 3)
     .map((resource) => `${origin}: ${path}/${resource.id} ${resource.name} is missing`);
 }
 
-function credentialProblems({ path, origin, instance, ids }: Known): string[] {
+function singleInstanceProblems({ path, origin, instance }: KnownInstance, definitions: ObjectDefinitions): string[] {
+  const definition = definitions.get(instance.objectId);
+  if (definition?.multiple !== false || instance.id === 0) return [];
+  return [`${origin}: ${path}: ${definition.name} has one instance, /${instance.objectId}/0`];
+}
+
+function credentialProblems({ path, origin, instance, ids }: KnownInstance): string[] {
   const problem = (id: number, why: string): string =>
     `${origin}: ${path}/${id} ${CORE_OBJECTS.get(0)?.resources.get(id)?.name} ${why}`;
   const mode = resourceValue(instance, 2, "integer");
@@ -104,51 +83,68 @@ function credentialProblems({ path, origin, instance, ids }: Known): string[] {
     if (needed.includes(id) && empty) problems.push(problem(id, "is empty, which the security mode needs"));
     if (mode === SECURITY_MODE.nosec && !empty) problems.push(problem(id, "must be empty in mode NoSec"));
     if (bytes === undefined || bytes.length === 0) continue;
-    const why = unreadable(Number(mode), id, Buffer.from(bytes));
+    const why = unreadable(Number(mode), id, bytes);
     if (why !== undefined) problems.push(problem(id, why));
   }
   return problems;
 }
 
 /** Why the key material cannot be what the security mode says it is. */
-function unreadable(mode: number, id: number, bytes: Buffer): string | undefined {
+function unreadable(mode: number, id: number, bytes: Uint8Array): string | undefined {
   if (mode === SECURITY_MODE.psk) {
-    return id === 3 && !Buffer.from(bytes.toString("utf8")).equals(bytes) ? "is not UTF-8 text" : undefined;
+    const text = Buffer.from(bytes);
+    return id === 3 && !Buffer.from(text.toString("utf8")).equals(text) ? "is not UTF-8 text" : undefined;
   }
-  if (mode !== SECURITY_MODE.rpk && mode !== SECURITY_MODE.x509) return undefined;
-  const what =
-    id === 5 ? "a PKCS #8 private key" : mode === SECURITY_MODE.rpk ? "a SubjectPublicKeyInfo" : "an X.509 certificate";
+  const kind = keyKind(mode, id);
+  return kind === undefined ? undefined : thrownBy(() => checkKey(kind, bytes));
+}
+
+function thrownBy(check: () => void): string | undefined {
   try {
-    if (id === 5) createPrivateKey({ key: bytes, format: "der", type: "pkcs8" });
-    else if (mode === SECURITY_MODE.rpk) createPublicKey({ key: bytes, format: "der", type: "spki" });
-    else new X509Certificate(bytes);
+    check();
     return undefined;
-  } catch {
-    return `is not ${what} in DER`;
+  } catch (error) {
+    if (error instanceof InvalidInput) return error.message;
+    throw error;
   }
 }
 
-function oscoreProblems({ path, origin, instance }: Known, all: readonly Known[]): string[] {
+function linkProblems({ path, origin, instance }: KnownInstance, all: readonly KnownInstance[]): string[] {
   const link = resourceValue(instance, 17, "objlnk");
-  if (link === undefined || all.some((entry) => entry.path === `/${link.objectId}/${link.instanceId}`)) return [];
+  const isThere = ({ instance: other }: KnownInstance): boolean =>
+    other.objectId === link?.objectId && other.id === link.instanceId;
+  if (link === undefined || all.some(isThere)) return [];
   return [`${origin}: ${path}/17 links to /${link.objectId}/${link.instanceId}, which is not written here`];
 }
 
+function oscoreProblems({ path, origin, instance }: KnownInstance): string[] {
+  if (instance.objectId !== 21) return [];
+  const [aead, hmac] = [3, 4].map((id) => resourceValue(instance, id, "integer"));
+  const why = thrownBy(() =>
+    checkOscore({
+      masterSecret: resourceValue(instance, 0, "opaque"),
+      ids: [resourceValue(instance, 1, "opaque"), resourceValue(instance, 2, "opaque")],
+      aead: aead === undefined ? undefined : Number(aead),
+      hmac: hmac === undefined ? undefined : Number(hmac),
+    }),
+  );
+  return why === undefined ? [] : [`${origin}: ${path} ${why}`];
+}
+
 /** Every server needs its security instance, and each short server id one of each. */
-function pairProblems(security: readonly Known[], servers: readonly Known[]): string[] {
+function pairProblems(security: readonly KnownInstance[], servers: readonly KnownInstance[]): string[] {
   const problems: string[] = [];
-  const bootstrapAccounts = security.filter(isBootstrapAccount);
-  for (const { path, origin } of bootstrapAccounts.slice(1))
+  for (const { path, origin } of security.filter((entry) => entry.isAccount).slice(1))
     problems.push(`${origin}: ${path} is a second bootstrap account; a client has one`);
   const withSecurity = new Map<number | bigint, string>();
-  for (const { path, origin, instance, ids } of security) {
+  for (const { path, origin, instance, ids, isAccount } of security) {
+    if (isAccount) continue;
     const ssid = resourceValue(instance, 10, "integer");
-    if (bootstrapAccounts.some((account) => account.path === path)) continue;
     if (!ids.has(10)) problems.push(`${origin}: ${path}/10 Short Server ID is missing`);
     if (ssid === undefined) continue;
     const other = withSecurity.get(ssid);
     if (other !== undefined) problems.push(`${origin}: ${path} has the short server id ${ssid} of ${other}`);
-    withSecurity.set(ssid, path);
+    withSecurity.set(ssid, `${origin}: ${path}`);
   }
   const seen = new Map<number | bigint, string>();
   for (const { path, origin, instance } of servers) {
@@ -156,59 +152,25 @@ function pairProblems(security: readonly Known[], servers: readonly Known[]): st
     if (ssid === undefined) continue;
     const other = seen.get(ssid);
     if (other !== undefined) problems.push(`${origin}: ${path} has the short server id ${ssid} of ${other}`);
-    seen.set(ssid, path);
+    seen.set(ssid, `${origin}: ${path}`);
     if (!withSecurity.has(ssid))
       problems.push(`${origin}: ${path} has the short server id ${ssid}, which no server account in /0 has`);
   }
   return problems;
 }
 
-function uriWarnings({ path, origin, instance }: Known): string[] {
-  const uri = resourceValue(instance, 0, "string");
-  if (uri === undefined) return [];
-  const at = `${origin}: ${path}/0 ${uri}`;
-  const [, scheme, authority = "", rest = ""] = /^(coaps?(?:\+tcp|\+ws)?):\/\/([^/?#]+)(.*)$/.exec(uri) ?? [];
-  if (scheme === undefined) return [`${at} is not a CoAP URI`];
-  const nosec = resourceValue(instance, 2, "integer") === SECURITY_MODE.nosec;
-  const warnings: string[] = [];
-  if (scheme.startsWith("coaps") === nosec)
-    warnings.push(`${at} does not go with ${nosec ? "mode NoSec" : "a security mode with keys"}`);
-  if (!/:\d+$/.test(authority)) warnings.push(`${at} has no port; Wakaama accepts that but never registers`);
-  if (rest !== "") warnings.push(`${at} has a path; Wakaama accepts that but never registers`);
-  return warnings;
-}
-
-function tinydtlsWarnings({ path, origin, instance }: Known): string[] {
-  if (resourceValue(instance, 2, "integer") !== SECURITY_MODE.psk) return [];
-  const [identity, key] = [resourceValue(instance, 3, "opaque")?.length ?? 0, resourceValue(instance, 5, "opaque")?.length];
-  const warnings: string[] = [];
-  if (identity > 32)
-    warnings.push(
-      `${origin}: ${path}/3 is an identity of ${identity} bytes; tinydtls (Wakaama) takes 32 and fails its handshake with more`,
-    );
-  if (key !== undefined && key > 16)
-    warnings.push(`${origin}: ${path}/5 is a key of ${key} bytes; tinydtls (Wakaama) takes 16 and fails its handshake with more`);
-  if (key !== undefined && key > 0 && key < 16)
-    warnings.push(`${origin}: ${path}/5 is a key of ${key} bytes; LwM2M recommends 16 or more`);
-  return warnings;
-}
-
-function placeWarnings(entry: Known): string[] {
-  const { path, origin, instance } = entry;
-  if (isBootstrapAccount(entry)) {
-    return [`${origin}: ${path} is a bootstrap account; it replaces the client's own only if that has the same instance id`];
+/** The bootstrap account is written by itself, to an instance that can be known. */
+function accountProblems(profile: BootstrapProfile, content: ProfileContent, security: readonly KnownInstance[]): string[] {
+  const problems: string[] = [];
+  if (profile.bootstrapServer?.instance === undefined && profile.bootstrapServer !== undefined && !profile.discover) {
+    problems.push("bootstrapServer: needs an instance where discover is false; that of a client's account is not known else");
   }
-  if (instance.id > 1) return [];
-  const owner = instance.id === 0 ? "Wakaama and most others" : "Anjay's demo client";
-  return [`${origin}: ${path} is where ${owner} keep the bootstrap account, which this overwrites; take 10 or more`];
-}
-
-function unknownResources({ path, origin, instance, ids }: Known): string[] {
-  const definition = CORE_OBJECTS.get(instance.objectId);
-  if (definition === undefined) return [];
-  return [...ids]
-    .filter((id) => !definition.resources.has(id))
-    .map(
-      (id) => `${origin}: ${path}/${id} is no resource of ${definition.name} ${definition.version}; Wakaama refuses the write`,
-    );
+  for (const { level, instances } of content.writes) {
+    const [account] = security.filter(({ isAccount, instance }) => isAccount && instances.some(({ id }) => id === instance.id));
+    if (level === "object" && instances[0]?.objectId === 0 && account !== undefined)
+      problems.push(
+        `${account.origin}: ${account.path} is the bootstrap account, which is written by itself: see bootstrapServer`,
+      );
+  }
+  return problems;
 }

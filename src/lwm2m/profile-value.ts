@@ -5,17 +5,30 @@ import { isInteger64, type ResourceType, type ResourceValue, toInteger } from ".
 import type { ResourceDefinition } from "./objects.ts";
 import { MAX_ID } from "./path.ts";
 import type { PlainValue, ValueSetting } from "./profile.ts";
+import { readDer } from "./profile-key.ts";
 import { fitsRange, rangeText } from "./range.ts";
-import type { DeviceFacts } from "./steps.ts";
+import type { DeviceFacts, FreshKeys } from "./steps.ts";
 
 /** A value of a profile: known now, or once the device is. */
-export type ValueTemplate = { readonly known: ResourceValue } | { fill(device: DeviceFacts): ResourceValue };
+export type ValueTemplate = { readonly type: ResourceType } & (
+  | { readonly known: ResourceValue }
+  | {
+      /** @throws ProfileMismatch */
+      fill(facts: Facts): ResourceValue;
+    }
+);
+
+/** What values are filled in from. */
+export interface Facts {
+  readonly device: DeviceFacts;
+  readonly freshKeys?: FreshKeys | undefined;
+}
 
 /** How the value of `{ KEY: value }` is to be read. */
-type Notation = ResourceType | "hex" | "text" | "base64";
+type Notation = ResourceType | "hex" | "text" | "base64" | "der";
 const NOTATIONS: readonly string[] = [
   ...["string", "integer", "unsigned", "float", "boolean", "time", "objlnk"],
-  ...["hex", "text", "base64"],
+  ...["hex", "text", "base64", "der"],
 ];
 
 const PLACEHOLDER = /\{([A-Za-z][\w.-]*)\}/g;
@@ -28,15 +41,35 @@ const PLACEHOLDER = /\{([A-Za-z][\w.-]*)\}/g;
  */
 export function valueTemplate(setting: ValueSetting, definition: ResourceDefinition | undefined, where: string): ValueTemplate {
   const [notation, plain] = notationOf(setting, definition?.type);
-  if (typeof plain !== "string" || !plain.includes("{")) return { known: inRange(read(notation, plain), definition) };
-  const parts = placeholders(plain);
-  if (!parts.some((part) => "fill" in part)) return { known: inRange(read(notation, plain), definition) };
+  const type = typeOf(notation);
+  if (typeof plain !== "string") return { type, known: inRange(read(notation, plain), definition) };
+  return textTemplate(plain, type, (text) => inRange(read(notation, text), definition), where);
+}
+
+/**
+ * Makes a template of a text with placeholders.
+ * @param type of the value it comes to
+ * @param readText what the text means once they are filled in; throws InvalidInput
+ * @param left placeholders that are none of ours and stay as they are
+ * @throws InvalidInput as {@link valueTemplate}
+ */
+export function textTemplate(
+  text: string,
+  type: ResourceType,
+  readText: (text: string) => ResourceValue,
+  where: string,
+  left: ReadonlySet<string> = NONE,
+): ValueTemplate {
+  if (!text.includes("{")) return { type, known: readText(text) };
+  const parts = placeholders(text, left);
+  if (!parts.some((part) => "fill" in part)) return { type, known: readText(text) };
   return {
-    fill: (device) => {
-      let text = "";
-      for (const part of parts) text += "fill" in part ? part.fill(device, where) : part.text;
+    type,
+    fill: ({ device }) => {
+      let filled = "";
+      for (const part of parts) filled += "fill" in part ? part.fill(device, where) : part.text;
       try {
-        return inRange(read(notation, text), definition);
+        return readText(filled);
       } catch (error) {
         throw new ProfileMismatch(`${where}: the attributes of this device do not fit: ${errorText(error)}`);
       }
@@ -44,15 +77,22 @@ export function valueTemplate(setting: ValueSetting, definition: ResourceDefinit
   };
 }
 
-function notationOf(setting: ValueSetting, defined: ResourceType | undefined): [Notation, PlainValue] {
+const NONE: ReadonlySet<string> = new Set();
+
+/** The type of a setting's value and how it is noted, as {@link valueTemplate} takes it. @throws InvalidInput */
+export function notationOf(setting: ValueSetting, defined: ResourceType | undefined): [Notation, PlainValue] {
   if (typeof setting !== "object") return [defined ?? guess(setting), setting];
   const [[notation, plain] = ["", ""], ...rest] = Object.entries(setting);
   if (rest.length > 0 || !NOTATIONS.includes(notation)) {
     throw new InvalidInput(`expected { TYPE: value } with one of ${NOTATIONS.join(", ")}`);
   }
-  const type = ["hex", "text", "base64"].includes(notation) ? "opaque" : notation;
+  const type = typeOf(notation as Notation);
   if (defined !== undefined && defined !== type) throw new InvalidInput(`is of type ${defined}, not ${type}`);
   return [notation as Notation, plain];
+}
+
+function typeOf(notation: Notation): ResourceType {
+  return notation === "hex" || notation === "text" || notation === "base64" || notation === "der" ? "opaque" : notation;
 }
 
 /** For a resource nobody defined. */
@@ -63,11 +103,12 @@ function guess(plain: PlainValue): ResourceType {
 
 type Part = { readonly text: string } | { fill(device: DeviceFacts, where: string): string };
 
-function placeholders(template: string): Part[] {
+function placeholders(template: string, left: ReadonlySet<string>): Part[] {
   const parts: Part[] = [];
   let at = 0;
   for (const match of template.matchAll(PLACEHOLDER)) {
     const name = match[1] ?? "";
+    if (left.has(name)) continue;
     parts.push({ text: template.slice(at, match.index) });
     at = match.index + match[0].length;
     if (name === "endpoint") parts.push({ fill: (device) => device.endpoint });
@@ -125,6 +166,7 @@ function readOpaque(notation: Notation, plain: PlainValue): Uint8Array {
   // A key of digits only, unquoted, has become a number with other digits.
   if (typeof plain !== "string") throw new InvalidInput("must be bytes; write them as hex in quotes, or as { text: ... }");
   if (notation === "text") return utf8(plain);
+  if (notation === "der") return readDer(plain);
   if (notation !== "base64") return fromHex(plain, "must be hex");
   if (!/^[A-Za-z0-9+/]*={0,2}$/.test(plain) || plain.length % 4 !== 0) throw new InvalidInput("is not base64");
   return new Uint8Array(Buffer.from(plain, "base64"));

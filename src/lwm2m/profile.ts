@@ -1,46 +1,99 @@
-import { z } from "zod";
-import { parseDuration } from "../lib/duration.ts";
-import { InvalidInput } from "../lib/errors.ts";
-import { parseWith } from "../lib/schema.ts";
 import type { WriteFormatName } from "./content-format.ts";
-import { checkProfile } from "./profile-check.ts";
 
 /**
  * What a bootstrap does to a device, for any number of devices: `docs/profiles.md` explains it to users. It is
- * plain data; written as JSON and read again by {@link parseProfile} it stays the same.
+ * plain data; written as JSON and read again by `parseProfile` it stays the same.
  */
 export interface BootstrapProfile {
+  /** Whether the client is asked first what it has (Bootstrap-Discover). */
+  readonly discover: boolean;
   /** `/`, Objects and Object Instances to delete before anything is written. */
   readonly delete: readonly string[];
   /** Of all Bootstrap-Writes. Absent: what the client prefers, else TLV. */
   readonly contentFormat?: WriteFormatName | undefined;
+  /** Of the writes of one Resource, `/O/I/R` of {@link objects}. Absent: as the other writes. */
+  readonly resourceFormat?: ResourceFormatName | undefined;
   readonly servers: readonly ServerAccount[];
-  /** Any other Object Instances, by path. */
-  readonly objects: Readonly<Record<string, ResourceSettings>>;
+  /** What is to become of the client's own bootstrap account. Absent: it stays as it is. */
+  readonly bootstrapServer?: BootstrapAccount | undefined;
+  /** Anything else, by path: `/O` its instances, `/O/I` its resources, `/O/I/R` its value. */
+  readonly objects: Readonly<Record<string, ObjectSetting>>;
 }
 
-/** An LwM2M Server Account: an instance of /0 and one of /1 with the same instance id. */
+/** `plain` is text, or bytes as they are for an opaque; `cbor` is one CBOR data item. */
+export type ResourceFormatName = "plain" | "cbor";
+
+/** An LwM2M Server Account: an instance of /0 and one of /1. */
 export interface ServerAccount {
   readonly uri: string;
   readonly shortServerId: number;
-  /** Instance id in /0 and /1. Absent: the first free one from 10 on, out of the way of clients' bootstrap accounts. */
+  /** Instance id in /0 and /1. Absent: that of the account the client has for this server, else a free one. */
   readonly instance?: number | undefined;
   /** Registration lifetime in seconds. */
   readonly lifetime: number;
   readonly binding: string;
   /** Whether notifications are kept while the server is disabled or the device offline (/1/x/6). */
   readonly notificationStoring: boolean;
-  readonly security: SecuritySettings;
+  readonly security: ServerSecurity;
   /** Further resources of the instance of /0, by id. */
   readonly securityResources: ResourceSettings;
   /** Further resources of the instance of /1, by id. */
   readonly serverResources: ResourceSettings;
 }
 
-/** `identity` is text and `key` hex, once their placeholders are filled in. */
-export type SecuritySettings =
+/** The client's way to its bootstrap server, written over the one it has. */
+export interface BootstrapAccount {
+  /** Of the bootstrap server, or the static URI of one that is named by a recipe. */
+  readonly uri: string;
+  readonly security: AccountSecurity;
+  /** Where the account is when the client does not show it. Absent: such a client is not bootstrapped. */
+  readonly instance?: number | undefined;
+  /** Further resources of the instance of /0, by id. */
+  readonly securityResources: ResourceSettings;
+  /** Data by which the device makes its temporary URIs, as JSON; read by naming/. Absent: nothing of it is written. */
+  readonly recipe?: unknown;
+  /** What the names are made with, in hex. Absent: the key of the account. */
+  readonly nameSecret?: string | undefined;
+}
+
+/** How a client and a bootstrap server prove themselves. Keys and certificates are PEM, hex or base64 of DER. */
+export type AccountSecurity = (
   | { readonly mode: "nosec" }
-  | { readonly mode: "psk"; readonly identity: string; readonly key: string };
+  /** `identity` is text and `key` hex. */
+  | { readonly mode: "psk"; readonly identity: string; readonly key: string }
+  /** `key` belongs to `certificate`, both the client's. */
+  | { readonly mode: "x509"; readonly certificate: string; readonly key: string; readonly serverCertificate: string }
+  /** `key` belongs to `publicKey`, both the client's. */
+  | { readonly mode: "rpk"; readonly publicKey: string; readonly key: string; readonly serverPublicKey: string }
+) & { readonly oscore?: OscoreSettings | undefined };
+
+/** The same for an LwM2M Server; `fresh-psk` is a PSK of `bytes` bytes made at each bootstrap and put into a security store. */
+export type ServerSecurity =
+  | AccountSecurity
+  | {
+      readonly mode: "fresh-psk";
+      readonly identity: string;
+      readonly bytes: number;
+      readonly securityStore: string;
+      readonly oscore?: OscoreSettings | undefined;
+    };
+
+/** An instance of /21, linked from the server's /0. Bytes in hex; algorithms by their COSE number. */
+export interface OscoreSettings {
+  readonly masterSecret: string;
+  readonly senderId: string;
+  readonly recipientId: string;
+  readonly aead?: number | undefined;
+  readonly hmac?: number | undefined;
+  readonly masterSalt?: string | undefined;
+  readonly idContext?: string | undefined;
+}
+
+/** By the depth of its path. */
+export type ObjectSetting = InstanceSettings | ResourceSettings | ResourceSetting;
+
+/** Object Instances by id. */
+export type InstanceSettings = Readonly<Record<string, ResourceSettings>>;
 
 /** Resources by id. */
 export type ResourceSettings = Readonly<Record<string, ResourceSetting>>;
@@ -52,76 +105,3 @@ export type ResourceSetting = ValueSetting | { readonly [resourceInstanceId: str
 export type ValueSetting = PlainValue | { readonly [type: string]: PlainValue };
 
 export type PlainValue = string | number | boolean;
-
-const PATH_OF_INSTANCE = /^\/(0|[1-9]\d{0,4})\/(0|[1-9]\d{0,4})$/;
-const RESOURCE_ID = /^(0|[1-9]\d{0,4})$/;
-const plainValue = z.union([z.string(), z.number(), z.boolean()]);
-const valueSetting = z.union([plainValue, z.record(z.string(), plainValue)]);
-const resourceSettings: z.ZodType<ResourceSettings> = z.record(
-  z.string().regex(RESOURCE_ID),
-  z.union([valueSetting, z.record(z.string(), valueSetting)], {
-    error: "expected a value, { TYPE: value }, or values by resource instance id",
-  }),
-  { error: (issue) => (issue.code === "invalid_key" ? "a resource id is a number from 0 to 65535" : undefined) },
-);
-
-const lifetime = z
-  .union([z.number().int().min(1), z.string()], { error: "expected seconds, or a span such as 1d" })
-  .transform((value, context) => {
-    if (typeof value === "number") return value;
-    try {
-      return Math.round(parseDuration(value, "lifetime") / 1000);
-    } catch (error) {
-      context.addIssue({ code: "custom", message: error instanceof InvalidInput ? error.message : "not a span" });
-      return z.NEVER;
-    }
-  });
-
-const BootstrapProfileSchema: z.ZodType<BootstrapProfile> = z.strictObject({
-  delete: z.array(z.string()).default(["/0", "/1"]),
-  contentFormat: z.enum(["tlv", "senml-json", "senml-cbor"]).optional(),
-  servers: z
-    .array(
-      z.strictObject({
-        uri: z.string().min(1),
-        shortServerId: z.number().int().min(1).max(65534),
-        instance: z.number().int().min(0).max(65534).optional(),
-        lifetime: lifetime.default(86_400),
-        binding: z.string().min(1).default("U"),
-        notificationStoring: z.boolean().default(true),
-        security: z.discriminatedUnion("mode", [
-          z.strictObject({ mode: z.literal("nosec") }),
-          z.strictObject({ mode: z.literal("psk"), identity: z.string().min(1), key: z.string().min(1) }),
-        ]),
-        securityResources: resourceSettings.default({}),
-        serverResources: resourceSettings.default({}),
-      }),
-    )
-    .default([]),
-  objects: z
-    .record(z.string().regex(PATH_OF_INSTANCE), resourceSettings, {
-      error: (issue) => (issue.code === "invalid_key" ? "expected the path of an object instance, such as /2/0" : undefined),
-    })
-    .default({}),
-});
-
-/**
- * Reads a profile from what a YAML or JSON parser returned, and checks that a device could use what it writes.
- * @param what what is parsed, as the reader knows it, for errors
- * @throws InvalidInput with every problem and the path of each; never with a key
- */
-export function parseProfile(input: unknown, what = "profile"): BootstrapProfile {
-  return accept(parseWith(BootstrapProfileSchema, input, what), what);
-}
-
-/** `profile`, if {@link checkProfile} finds no problem. */
-export function accept(profile: BootstrapProfile, what: string): BootstrapProfile {
-  const { problems } = checkProfile(profile);
-  if (problems.length > 0) throw new InvalidInput(`${what}: ${problems.join("; ")}`);
-  return profile;
-}
-
-/** What is allowed in a profile but known to trouble some clients, one line each. */
-export function profileWarnings(profile: BootstrapProfile): readonly string[] {
-  return checkProfile(profile).warnings;
-}

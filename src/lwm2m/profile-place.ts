@@ -1,0 +1,240 @@
+import type { DiscoverAnswer } from "./discover.ts";
+import { ProfileMismatch } from "./errors.ts";
+import { MAX_ID, type Path, parsePath } from "./path.ts";
+
+/** Where what a profile writes goes in one client. */
+export interface Placement {
+  /** The same for placements that put everything in the same place. */
+  readonly key: string;
+  /** The id an instance has in the client. */
+  idOf(objectId: number, id: number): number;
+  /** Deletes left out, as they would hit the bootstrap account. */
+  readonly spared: ReadonlySet<string>;
+}
+
+/** What of a profile has a place to be found. The ids are those of its templates. */
+export interface Slots {
+  /** Instances of /0 and /1 with the same id. */
+  readonly accounts: readonly ServerSlot[];
+  /** Instances of /0, /1 and /21 that stand for themselves. */
+  readonly security: readonly number[];
+  readonly servers: readonly number[];
+  readonly oscore: readonly OscoreSlot[];
+  /** What replaces the client's bootstrap account, with an id if the profile says where that is. */
+  readonly bootstrapAccount?: { readonly id: number; readonly fixed: boolean };
+  readonly deletes: Deletes;
+}
+
+export interface ServerSlot {
+  readonly id: number;
+  readonly fixed: boolean;
+  readonly shortServerId: number;
+}
+
+export interface OscoreSlot {
+  readonly id: number;
+  readonly fixed: boolean;
+  readonly shortServerId?: number | undefined;
+}
+
+/** The objects whose instances may be moved. */
+const SECURITY = 0;
+const SERVER = 1;
+const OSCORE = 21;
+
+/** What the deletes of a profile leave of a client. */
+export class Deletes {
+  readonly paths: readonly string[];
+  readonly #parsed: readonly Path[];
+  /** Those of one instance. */
+  readonly #instances: readonly { readonly text: string; readonly objectId: number; readonly id: number }[];
+
+  constructor(paths: readonly string[]) {
+    this.paths = paths;
+    this.#parsed = paths.map(parsePath);
+    this.#instances = paths.flatMap((text) => {
+      const [objectId, id] = parsePath(text);
+      return objectId === undefined || id === undefined ? [] : [{ text, objectId, id }];
+    });
+  }
+
+  /** Whether an instance goes with the object, with everything, or by itself. */
+  hits(objectId: number, id: number): boolean {
+    for (const [object, instance] of this.#parsed) {
+      if (object === undefined || (object === objectId && (instance === undefined || instance === id))) return true;
+    }
+    return false;
+  }
+
+  /** Deletes of one instance that must not be sent. */
+  of(isGuarded: (objectId: number, id: number) => boolean): ReadonlySet<string> {
+    return new Set(this.#instances.filter(({ objectId, id }) => isGuarded(objectId, id)).map(({ text }) => text));
+  }
+}
+
+/** Everything where the profile has it: the client has not said what it has. */
+export function placeUnseen({ bootstrapAccount }: Slots): Placement {
+  if (bootstrapAccount?.fixed === false) throw accountNotFound("does not say what it has (Bootstrap-Discover)");
+  return AS_WRITTEN;
+}
+
+const AS_WRITTEN: Placement = { key: "", idOf: (_objectId, id) => id, spared: new Set() };
+
+function accountNotFound(why: string): ProfileMismatch {
+  return new ProfileMismatch(
+    `bootstrapServer: this client ${why}, so where its bootstrap account is cannot be known; set bootstrapServer.instance if you know`,
+  );
+}
+
+/** One object of the client: which ids are in use, and which must not be touched. */
+class ClientObject {
+  /** Instances without a short server id; in /0 and /21 the bootstrap account is one of them. */
+  readonly guarded: number[] = [];
+  /** Instances that survive the deletes, and later those that are written. */
+  readonly taken: Set<number> = new Set();
+  readonly #survivors: Map<number, number> = new Map();
+
+  found(id: number, shortServerId: number | undefined, deleted: boolean): void {
+    if (shortServerId === undefined) this.guarded.push(id);
+    if (deleted) return;
+    this.taken.add(id);
+    if (shortServerId !== undefined && !this.#survivors.has(shortServerId)) this.#survivors.set(shortServerId, id);
+  }
+
+  /** The surviving instance of a server, for one to write over it. */
+  claim(shortServerId: number): number | undefined {
+    const id = this.#survivors.get(shortServerId);
+    this.#survivors.delete(shortServerId);
+    return id;
+  }
+
+  /** Somebody writes this instance, so that nobody else may write over it. */
+  take(id: number): void {
+    this.taken.add(id);
+    for (const [shortServerId, survivor] of this.#survivors) if (survivor === id) this.#survivors.delete(shortServerId);
+  }
+}
+
+/** The lowest id from `start` on that is free in all of the objects. */
+function lowestFree(start: number, ...objects: readonly ClientObject[]): number {
+  let id = start;
+  while (objects.some(({ taken }) => taken.has(id))) id += 1;
+  if (id >= MAX_ID) throw new ProfileMismatch("the client has no instance id left");
+  return id;
+}
+
+/**
+ * Finds a place for everything in a client that has said what it has. The bootstrap account is an instance of /0 without
+ * short server id, and with it may go an instance of /21 without one; nothing but a bootstrap account is ever written there.
+ * An account for a server the client has already takes its place; others get the lowest id that is free in /0 and in /1.
+ * @throws ProfileMismatch when the bootstrap account is to be replaced and it is not clear which it is
+ */
+export function place(slots: Slots, found: DiscoverAnswer): Placement {
+  const [security, server, oscore] = [new ClientObject(), new ClientObject(), new ClientObject()];
+  for (const { path, ssid } of found.entries) {
+    const [objectId, id] = path;
+    if (id === undefined || path.length !== 2) continue;
+    const object = objectId === SECURITY ? security : objectId === SERVER ? server : objectId === OSCORE ? oscore : undefined;
+    // 0 and 65535 are reserved, so they are no short server id either.
+    const shortServerId = ssid === 0 || ssid === MAX_ID ? undefined : ssid;
+    const guarded = shortServerId === undefined && object !== server;
+    object?.found(id, shortServerId, !guarded && slots.deletes.hits(objectId ?? 0, id));
+  }
+  const moved = new Map<number, number>();
+  const move = (objectId: number, from: number, to: number): void => {
+    if (from !== to) moved.set(slot(objectId, from), to);
+  };
+
+  const { bootstrapAccount } = slots;
+  if (bootstrapAccount !== undefined) {
+    const id = accountId(bootstrapAccount, security.guarded);
+    move(SECURITY, bootstrapAccount.id, id);
+    security.take(id);
+    security.guarded.push(id);
+  }
+  const displaced = placeFixed(slots, security, server, oscore);
+  // First all that have a place, then those that need one.
+  const known = slots.accounts.map((account) =>
+    account.fixed ? [] : [security.claim(account.shortServerId), server.claim(account.shortServerId)],
+  );
+  for (const [at, and] of known) {
+    if (at !== undefined) security.take(at);
+    if (and !== undefined) server.take(and);
+  }
+  slots.accounts.forEach((account, index) => {
+    if (account.fixed) return;
+    let [at, and] = known[index] ?? [];
+    if (at === undefined && and === undefined) at = and = lowestFree(0, security, server);
+    at ??= and !== undefined && !security.taken.has(and) ? and : lowestFree(0, security);
+    and ??= server.taken.has(at) ? lowestFree(0, server) : at;
+    security.take(at);
+    server.take(and);
+    move(SECURITY, account.id, at);
+    move(SERVER, account.id, and);
+  });
+  for (const { id, pair } of displaced) {
+    const to = pair ? lowestFree(id, security, server) : lowestFree(id, security);
+    security.take(to);
+    move(SECURITY, id, to);
+    if (!pair) continue;
+    server.take(to);
+    move(SERVER, id, to);
+  }
+  for (const { id, fixed, shortServerId } of slots.oscore) {
+    const own = shortServerId === undefined ? undefined : oscore.claim(shortServerId);
+    const to = fixed && !oscore.guarded.includes(id) ? id : (own ?? lowestFree(fixed ? id : 0, oscore));
+    oscore.take(to);
+    move(OSCORE, id, to);
+  }
+  const spared = slots.deletes.of(
+    (objectId, id) =>
+      (objectId === SECURITY && security.guarded.includes(id)) || (objectId === OSCORE && oscore.guarded.includes(id)),
+  );
+  return placement(moved, spared);
+}
+
+/** Takes the places the profile says; those that would hit the bootstrap account are returned, to go elsewhere. */
+function placeFixed(
+  slots: Slots,
+  security: ClientObject,
+  server: ClientObject,
+  oscore: ClientObject,
+): { readonly id: number; readonly pair: boolean }[] {
+  const displaced: { id: number; pair: boolean }[] = [];
+  for (const { id, fixed } of slots.accounts) {
+    if (!fixed) continue;
+    if (security.guarded.includes(id)) displaced.push({ id, pair: true });
+    else {
+      security.take(id);
+      server.take(id);
+    }
+  }
+  for (const id of slots.security) {
+    if (security.guarded.includes(id)) displaced.push({ id, pair: false });
+    else security.take(id);
+  }
+  for (const id of slots.servers) server.take(id);
+  for (const { id, fixed } of slots.oscore) if (fixed && !oscore.guarded.includes(id)) oscore.take(id);
+  return displaced;
+}
+
+function accountId(wanted: { readonly id: number; readonly fixed: boolean }, candidates: readonly number[]): number {
+  const [only, ...others] = candidates;
+  if (only !== undefined && others.length === 0) return only;
+  if (wanted.fixed && (only === undefined || candidates.includes(wanted.id))) return wanted.id;
+  throw accountNotFound(
+    only === undefined ? "shows no bootstrap account" : `shows ${candidates.length} instances of /0 without a short server id`,
+  );
+}
+
+function slot(objectId: number, id: number): number {
+  return objectId * (MAX_ID + 1) + id;
+}
+
+function placement(moved: ReadonlyMap<number, number>, spared: ReadonlySet<string>): Placement {
+  if (moved.size === 0 && spared.size === 0) return AS_WRITTEN;
+  let key = "";
+  for (const [from, to] of moved) key += `${from}:${to},`;
+  for (const path of spared) key += path;
+  return { key, idOf: (objectId, id) => moved.get(slot(objectId, id)) ?? id, spared };
+}
