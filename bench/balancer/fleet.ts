@@ -33,7 +33,7 @@ export async function startFleet(devices: number, instances: number): Promise<Be
     lostAfter: 100 * MINUTE, // they send no heartbeats here
     table: new ZoneTable({ zone: "example.com", seed: new Uint8Array(16).fill(7) }),
     storage: storageOf(devices, instances),
-    checkProfile: () => [],
+    readProfile: (profile) => ({ profile, warnings: [] }),
     clock,
     breathe: () => watch.between(breathe),
     log: silentLogger,

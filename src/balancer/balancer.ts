@@ -17,7 +17,7 @@ import { factsOf, type ImportOptions, importDevices } from "./import.ts";
 import { Inbox } from "./inbox.ts";
 import { Instances } from "./instances.ts";
 import { Membership } from "./membership.ts";
-import { Profiles } from "./profiles.ts";
+import { Profiles, type ReadProfile } from "./profiles.ts";
 import { Publisher } from "./publisher.ts";
 import { Registrar } from "./registrar.ts";
 import { Spreader } from "./spreader.ts";
@@ -38,8 +38,7 @@ export interface BalancerOptions {
   /** Where names are published; not answering queries yet, so that nobody is told of a name that comes a moment later. */
   readonly table: ZoneTable;
   readonly storage: Storage;
-  /** Checks a bootstrap profile and returns its warnings; throws InvalidInput. */
-  readonly checkProfile: (profile: unknown, what: string) => readonly string[];
+  readonly readProfile: ReadProfile;
   readonly clock: Clock;
   /** Lets others run between two slices of long work. */
   readonly breathe: () => Promise<void>;
@@ -198,8 +197,8 @@ export class Balancer implements Machine {
   /** Sets a bootstrap profile for devices that bootstrap from now on. Returns warnings. @throws InvalidInput */
   async putProfile(name: string, body: unknown): Promise<readonly string[]> {
     return this.inTurn(async () => {
-      const warnings = await this.#profiles.put(name, body);
-      this.#feed.tellAll({ type: "profile", name, profile: body });
+      const { profile, warnings } = await this.#profiles.put(name, body);
+      this.#feed.tellAll({ type: "profile", name, profile });
       return warnings;
     });
   }

@@ -8,12 +8,20 @@ const DEFAULT_PROFILE = "default";
 /** Names that an error lists. */
 const LISTED = 10;
 
+/** A bootstrap profile as it is stored and handed to instances, and what may trouble some clients. */
+export interface CheckedProfile {
+  readonly profile: unknown;
+  readonly warnings: readonly string[];
+}
+
+/** Checks a profile, and makes it such that an instance needs nothing else to use it. Throws InvalidInput. */
+export type ReadProfile = (input: unknown, what: string) => CheckedProfile;
+
 /** What the profiles work on. */
 export interface ProfilesOptions {
   readonly storage: Storage;
   readonly clock: Clock;
-  /** Checks a bootstrap profile and returns its warnings; throws InvalidInput. */
-  readonly checkProfile: (profile: unknown, what: string) => readonly string[];
+  readonly readProfile: ReadProfile;
 }
 
 /** The bootstrap profiles by name. Here they are data: what they say is the instances' business. */
@@ -29,13 +37,13 @@ export class Profiles {
     for (const { name, body } of await this.#parts.storage.profiles.all()) this.#bodies.set(name, body);
   }
 
-  /** Stores a profile. Returns warnings. @throws InvalidInput, StorageError */
-  async put(name: string, body: unknown): Promise<readonly string[]> {
-    const { storage, clock, checkProfile } = this.#parts;
-    const warnings = checkProfile(body, `profile ${name}`);
-    await storage.profiles.put(name, body, clock.now());
-    this.#bodies.set(name, body);
-    return warnings;
+  /** Stores a profile, and gives it as it is stored. @throws InvalidInput, StorageError */
+  async put(name: string, body: unknown): Promise<CheckedProfile> {
+    const { storage, clock, readProfile } = this.#parts;
+    const checked = readProfile(body, `profile ${name}`);
+    await storage.profiles.put(name, checked.profile, clock.now());
+    this.#bodies.set(name, checked.profile);
+    return checked;
   }
 
   /**

@@ -126,7 +126,7 @@ const dtls: z.ZodType<DtlsFiles> = z
 
 const securityStore: z.ZodType<SecurityStoreConfig> = z
   .strictObject({
-    url: z.url({ protocol: /^https?$/ }),
+    url: text,
     token: text.optional(),
     ca: text.optional(),
     certificate: text.optional(),

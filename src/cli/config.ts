@@ -80,12 +80,16 @@ export function readRecipe(nameOrFile: string): Recipe {
   return looksLikeFile ? parseRecipeText(readText(nameOrFile), nameOrFile) : builtInRecipe(nameOrFile);
 }
 
-/** The text of a file. @throws InvalidInput naming it */
-export function readText(path: string): string {
+/**
+ * The text of a file.
+ * @param key where the configuration names it
+ * @throws InvalidInput naming it
+ */
+export function readText(path: string, key?: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw cannotRead(path, error);
+    throw cannotRead(key === undefined ? path : `${key}: ${path}`, error);
   }
 }
 

@@ -2,6 +2,7 @@ import { addressAndPort } from "../lib/address.ts";
 import { InvalidInput } from "../lib/errors.ts";
 import { ControlClient } from "../net/index.ts";
 import { type Config, findConfig, readText } from "./config.ts";
+import { readCertificates } from "./pem-files.ts";
 
 /** Options of every command that talks to a balancer. */
 export interface ConnectOptions {
@@ -28,7 +29,11 @@ export function connect(options: ConnectOptions, role: "operator" | "instance" =
   if (!/^https?:\/\/[^/]/.test(url) || !URL.canParse(url))
     throw new InvalidInput(`"${url}" is no URL of a balancer; write for example http://127.0.0.1:8690`);
   const ca = config?.control.ca;
-  return new ControlClient({ url, token: tokenFor(options, config, role), ...(ca === undefined ? {} : { ca: readText(ca) }) });
+  return new ControlClient({
+    url,
+    token: tokenFor(options, config, role),
+    ...(ca === undefined ? {} : { ca: readCertificates("control.ca", ca) }),
+  });
 }
 
 /** The URL instances and commands reach the balancer at. */

@@ -9,6 +9,7 @@ import { addFleet } from "./commands/fleet.ts";
 import { addImport } from "./commands/import.ts";
 import { addInstance } from "./commands/instance.ts";
 import { addInstances } from "./commands/instances.ts";
+import { addProfile } from "./commands/profile.ts";
 import { addRotate } from "./commands/rotate.ts";
 import { addServe } from "./commands/serve.ts";
 import { addUri } from "./commands/uri.ts";
@@ -68,6 +69,7 @@ export async function main(args: readonly string[]): Promise<number> {
     addImport,
     addDevices,
     addInstances,
+    addProfile,
     addRotate,
     addUri,
     addDevice,

@@ -6,9 +6,11 @@ import type { Logger } from "../lib/log.ts";
 import { Nameserver, type NameserverHost } from "../nameserver/index.ts";
 import { breathe, serveControl, systemClock, systemRandom, Ticker } from "../net/index.ts";
 import { loadSecretBox, openStorage, type StorageOptions } from "../storage/index.ts";
-import { type Config, readText } from "./config.ts";
+import type { Config } from "./config.ts";
 import { readToken } from "./connect.ts";
-import { checkStoredProfile, profilesInFile } from "./profiles.ts";
+import { loadObjects } from "./objects.ts";
+import { readPair } from "./pem-files.ts";
+import { checkFile, profileReader } from "./profiles.ts";
 
 /** A running balancer. */
 export interface RunningBalancer {
@@ -37,6 +39,12 @@ export async function runBalancer(config: Config, log: Logger): Promise<RunningB
       `control.listen: ${control.listen.address} can be reached from outside, and keys travel over it: set control.tls, or listen on 127.0.0.1`,
     );
   }
+  const tls = tlsOf(control.tls);
+  const readProfile = profileReader({
+    objects: loadObjects(config.objects),
+    securityStores: new Set(Object.keys(config.securityStores)),
+  });
+  const profiles = Object.entries(config.profiles).flatMap(([name, path]) => checkFile(name, path, readProfile));
   const table = new ZoneTable({ zone, seed: systemRandom.bytes(16) });
   const storage = await openStorage(
     storageOf(config),
@@ -56,16 +64,15 @@ export async function runBalancer(config: Config, log: Logger): Promise<RunningB
       lostAfter: instances.lostAfter,
       table,
       storage,
-      checkProfile: checkStoredProfile,
+      readProfile,
       clock: systemClock,
       breathe,
       log,
     });
     undo.push(() => balancer.idle());
-    for (const [name, path] of Object.entries(config.profiles)) {
-      for (const [profile, body] of profilesInFile(name, path)) {
-        for (const warning of await balancer.putProfile(profile, body)) log.warn({ profile }, warning);
-      }
+    for (const { name, profile, warnings } of profiles) {
+      await balancer.putProfile(name, profile);
+      for (const warning of warnings) log.warn({ profile: name }, warning);
     }
     const ticker = new Ticker(systemClock);
     ticker.add(balancer);
@@ -83,7 +90,6 @@ export async function runBalancer(config: Config, log: Logger): Promise<RunningB
       log,
     });
     undo.push(() => nameserver.close());
-    const tls = control.tls && { cert: readText(control.tls.cert), key: readText(control.tls.key) };
     const server = await serveControl({
       ...control.listen,
       ...(tls === undefined ? {} : { tls }),
@@ -98,6 +104,12 @@ export async function runBalancer(config: Config, log: Logger): Promise<RunningB
     await stop();
     throw error;
   }
+}
+
+function tlsOf(files: Config["control"]["tls"]): { readonly cert: string; readonly key: string } | undefined {
+  if (files === undefined) return undefined;
+  const { certificate, privateKey } = readPair(["control.tls.cert", files.cert], ["control.tls.key", files.key]);
+  return { cert: certificate, key: privateKey };
 }
 
 function storageOf(config: Config): StorageOptions {

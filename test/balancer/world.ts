@@ -63,7 +63,7 @@ export class World {
       sessionDeadline: 90_000,
       heartbeat: 1000,
       lostAfter: 5000,
-      checkProfile: () => [],
+      readProfile: (profile) => ({ profile, warnings: [] }),
       breathe,
       log: silentLogger,
       ...options,

@@ -28,9 +28,9 @@ before(async () => {
     lostAfter: 5000,
     table: new ZoneTable({ zone: "example.com", seed: new Uint8Array(16) }),
     storage,
-    checkProfile: (profile) => {
+    readProfile: (profile) => {
       if (typeof profile !== "object") throw new InvalidInput("profile: must be an object");
-      return ["a warning"];
+      return { profile, warnings: ["a warning"] };
     },
     clock: systemClock,
     breathe,
