@@ -1,4 +1,4 @@
-import { type Token, Tokenizer, Type } from "cborg";
+import { Token, Tokenizer, Type } from "cborg";
 import { MalformedContent } from "./errors.ts";
 import type { PlainData } from "./typed-value.ts";
 
@@ -11,16 +11,21 @@ const DECIMAL_FRACTION = 4;
 /** 10 to the power of more than this is infinite or nothing. */
 const MAX_EXPONENT = 400;
 
+/** First bytes of byte and text strings that come in chunks. */
+const CHUNKED: Readonly<Record<number, Type>> = { 95: Type.bytes, 127: Type.string };
+
 /**
- * Reads CBOR item by item, so that whoever calls decides how deep it may nest. Lengths may be definite or not,
- * those of single strings must be. Whatever is wrong is a {@link MalformedContent}.
+ * Reads CBOR item by item, so that whoever calls decides how deep it may nest. Lengths may be definite or not.
+ * Whatever is wrong is a {@link MalformedContent}.
  */
 export class CborReader {
-  readonly #tokens: Tokenizer;
+  #bytes: Uint8Array;
+  #tokens: Tokenizer;
   readonly #format: string;
 
   /** @param format the name of the format, for errors */
   constructor(payload: Uint8Array, format: string) {
+    this.#bytes = payload;
     this.#tokens = new Tokenizer(payload, OPTIONS);
     this.#format = format;
   }
@@ -28,11 +33,28 @@ export class CborReader {
   /** The head of the next item, whatever it is. */
   next(): Token {
     if (this.#tokens.done()) throw this.problem("ends too early");
+    const type = CHUNKED[this.#bytes[this.#tokens.pos()] ?? 0];
+    if (type !== undefined) return this.#chunks(type);
     try {
       return this.#tokens.next();
     } catch (cause) {
       throw new MalformedContent(`${this.#format}: not well-formed CBOR`, { cause });
     }
+  }
+
+  /** A string in chunks, which cborg does not read; Anjay Lite writes those. */
+  #chunks(type: Type): Token {
+    this.#bytes = this.#bytes.subarray(this.#tokens.pos() + 1);
+    this.#tokens = new Tokenizer(this.#bytes, OPTIONS);
+    const parts: Uint8Array[] = [];
+    for (;;) {
+      if (CHUNKED[this.#bytes[this.#tokens.pos()] ?? 0] !== undefined) throw this.problem("chunks of a string stand in a chunk");
+      const chunk = this.next();
+      if (Type.equals(chunk.type, Type.break)) break;
+      if (!Type.equals(chunk.type, type)) throw this.problem("a chunk of a string is of another type");
+      parts.push(bytesOf(chunk));
+    }
+    return new Token(type, Buffer.concat(parts));
   }
 
   /** Calls `item` with the head of each item of the array, or of each key of the map, that `head` opens. */
@@ -62,7 +84,7 @@ export class CborReader {
       if (decimal) return this.#decimalFraction(token, where);
     }
     if (Type.equals(token.type, Type.string)) return this.text(token, where);
-    if (Type.equals(token.type, Type.bytes)) return new Uint8Array(token.value as Uint8Array);
+    if (Type.equals(token.type, Type.bytes)) return new Uint8Array(bytesOf(token));
     if (Type.equals(token.type, Type.true)) return true;
     if (Type.equals(token.type, Type.false)) return false;
     if (isInteger(token) || Type.equals(token.type, Type.float)) return token.value as number | bigint;
@@ -72,7 +94,7 @@ export class CborReader {
   /** A text, which must be UTF-8. */
   text(token: Token, where: string): string {
     try {
-      return utf8.decode(token.byteValue);
+      return utf8.decode(bytesOf(token));
     } catch (cause) {
       throw new MalformedContent(`${this.#format}: ${where} is not UTF-8`, { cause });
     }
@@ -100,6 +122,11 @@ export class CborReader {
   problem(why: string): MalformedContent {
     return new MalformedContent(`${this.#format}: ${why}`);
   }
+}
+
+/** What a byte or text string holds. cborg keeps the bytes of a text, but for an empty one; its string hides what is not UTF-8. */
+function bytesOf(token: Token): Uint8Array {
+  return token.byteValue ?? Buffer.from(token.value as Uint8Array | string);
 }
 
 function isInteger(token: Token): boolean {

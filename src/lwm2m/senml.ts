@@ -9,13 +9,19 @@ import { linkText, readLink, typedValue } from "./typed-value.ts";
 /** A path has 24 characters at most; a bound keeps a long base name from being multiplied by the records under it. */
 const MAX_NAME_LENGTH = 64;
 
-/** The records of `instances`, named below `path` as base name. A multiple resource without instances has no record. */
+/**
+ * The records of `instances`, named below `path` as base name, or at the root below each Instance, as in the example
+ * of a Bootstrap-Pack (LwM2M Core 1.2, 6.1.7.7). A multiple resource without instances has no record.
+ */
 export function toRecords(path: Path, instances: Iterable<ObjectInstance>): SenmlRecord[] {
   const records: SenmlRecord[] = [];
+  let base: string | undefined;
   const add = (full: Path, value: ResourceValue): void => {
-    const name = full.slice(path.length).join("/");
-    const base = records.length > 0 ? {} : { bn: name === "" || path.length === 0 ? formatPath(path) : `${formatPath(path)}/` };
-    records.push({ ...base, ...(name === "" ? {} : { n: name }), ...toFields(value) });
+    const level = path.length === 0 ? 2 : path.length;
+    const name = full.slice(level).join("/");
+    const bn = formatPath(full.slice(0, level)) + (name === "" ? "" : "/");
+    records.push({ ...(bn === base ? {} : { bn }), ...(name === "" ? {} : { n: name }), ...toFields(value) });
+    base = bn;
   };
   for (const instance of instances) {
     for (const resource of instance.resources.values()) {

@@ -42,13 +42,23 @@ function toText(value: ResourceValue): string {
       return linkText(value.value);
     case "float":
       if (!Number.isFinite(value.value)) throw new UnencodableValue(`text cannot hold the number ${value.value}`);
-      return Object.is(value.value, -0) ? "-0" : String(value.value);
+      return decimal(value.value);
     case "string":
       return value.value;
     default:
       if (!isInteger64(value.type, value.value)) throw new UnencodableValue(`a value of type ${value.type} does not fit 64 bits`);
       return value.value.toString();
   }
+}
+
+/** All digits and no exponent, as in OMA's example, 0.00000000006667. */
+function decimal(value: number): string {
+  const [, sign = "", whole = "", fraction = "", exponent] = /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(String(value)) ?? [];
+  if (Object.is(value, -0)) return "-0";
+  if (exponent === undefined) return String(value);
+  const point = whole.length + Number(exponent);
+  const digits = (whole + fraction).padEnd(point, "0");
+  return point > 0 ? `${sign}${digits}` : `${sign}0.${"0".repeat(-point)}${digits}`;
 }
 
 /**

@@ -50,9 +50,13 @@ function guessType(data: PlainData): ResourceType {
   return isInteger64("unsigned", data) ? "unsigned" : "float";
 }
 
-/** Reads an object link, `objectId:instanceId`. */
+/**
+ * Reads an object link, `objectId:instanceId`. The link to nothing is 65535:65535 by the rules and FFFF:FFFF in OMA's
+ * example (LwM2M Core 1.2.2, table 7.5.6-4); Zephyr ends a link with a zero byte.
+ */
 export function readLink(text: string, problem: (why: string) => MalformedContent): ObjectLink {
-  const match = /^(\d{1,5}):(\d{1,5})$/.exec(text);
+  if (/^FFFF:FFFF$/i.test(text)) return { objectId: MAX_ID, instanceId: MAX_ID };
+  const match = /^(\d{1,5}):(\d{1,5})\0?$/.exec(text);
   const [objectId, instanceId] = [Number(match?.[1]), Number(match?.[2])];
   if (!(objectId <= MAX_ID && instanceId <= MAX_ID)) throw problem("is not an object link");
   return { objectId, instanceId };

@@ -23,6 +23,8 @@ interface Vectors {
   readonly content: readonly (Bytes & {
     readonly format: number;
     readonly path: string;
+    /** False where Berth writes the same another way. */
+    readonly same?: boolean;
     readonly types?: Readonly<Record<string, Readonly<Record<string, ResourceType>>>>;
     readonly instances: Readonly<Record<string, VectorResources>>;
   })[];
@@ -47,11 +49,11 @@ function bytesOf({ hex, text }: Bytes): Uint8Array {
 }
 
 for (const row of vectors.content) {
-  test(`${row.name} (${row.source}): reads, and writes the same bytes`, () => {
+  test(`${row.name} (${row.source}): reads${row.same === false ? "" : ", and writes the same bytes"}`, () => {
     const instances = Object.entries(row.instances).map(([path, resources]) => toInstance(path, resources));
     const path = parsePath(row.path);
     assert.deepEqual(decodeContent(row.format, path, bytesOf(row), definitions(row.types ?? {})), instances);
-    assert.deepEqual(encodeContent(row.format, path, instances), bytesOf(row));
+    if (row.same !== false) assert.deepEqual(encodeContent(row.format, path, instances), bytesOf(row));
   });
 }
 
