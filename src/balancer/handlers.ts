@@ -54,6 +54,7 @@ export function controlHandlers(balancer: Balancer): ControlHandlers {
       zone: balancer.zone,
       devices: balancer.fleet.counts,
       instances: balancer.instances.serving().length,
+      admission: balancer.instances.admission,
       epochs: balancer.epochs.views(),
       collisions: balancer.publisher.collisions,
     }),

@@ -1,4 +1,4 @@
-import { type InstanceAddresses, type InstanceLoad, NO_LOAD } from "../control/index.ts";
+import { type AdmissionLoad, type FleetStatus, type InstanceAddresses, type InstanceLoad, NO_LOAD } from "../control/index.ts";
 import type { Instant, Milliseconds } from "../lib/clock.ts";
 
 /** Whether an instance serves: `up`; `lost`, no sign of life for too long; `left`, gone by its own word. */
@@ -59,6 +59,18 @@ export class Instances {
   /** Indices of those that may be given devices. */
   serving(): number[] {
     return this.#all.filter(({ state }) => state === "up").map(({ index }) => index);
+  }
+
+  /** What those that are up take on together. */
+  get admission(): FleetStatus["admission"] {
+    const loads = this.#all.filter(({ state }) => state === "up").map(({ load }) => load.admission);
+    const sum = (of: (load: AdmissionLoad) => number): number => loads.reduce((total, load) => total + of(load), 0);
+    return {
+      handshakesPerSecond: sum(({ handshakesPerSecond }) => handshakesPerSecond),
+      sessions: sum(({ sessions }) => sessions),
+      turnedAway: sum(({ turnedAway }) => turnedAway),
+      full: sum(({ full }) => Number(full)),
+    };
   }
 
   /** Those that are up but were silent for longer than `limit` (B12). */

@@ -1,14 +1,18 @@
 import { statSync } from "node:fs";
+import type { ServerX509 } from "../dtls/index.ts";
 import { errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { DtlsFiles } from "./config-schema.ts";
-import { readX509, validityProblem, type X509Material } from "./dtls-files.ts";
+import { readX509, validityProblem } from "./dtls-files.ts";
 
 /** What {@link CertificateWatch} works with. */
 export interface CertificateWatchOptions {
   readonly files: DtlsFiles;
+  /** What is in use now. */
+  readonly x509: ServerX509;
   /** Puts new certificates in the place of the old. Throws where they cannot be used; then the old ones have to stay. */
-  replace(x509: X509Material): void;
+  replace(x509: ServerX509): void;
+  readonly now: () => Date;
   readonly log: Logger;
 }
 
@@ -20,6 +24,7 @@ export class CertificateWatch {
   constructor(options: CertificateWatchOptions) {
     this.#options = options;
     this.#seen = this.#look();
+    this.#warn(options.x509);
   }
 
   /** Reads the files again if one of them is another than when this was last called. */
@@ -37,11 +42,16 @@ export class CertificateWatch {
       if (x509 === undefined) return;
       replace(x509);
       log.info({ files }, "the certificates have been read again");
-      const problem = validityProblem(x509, new Date());
-      if (problem !== undefined) log.warn({ file: files.certificate }, problem);
+      this.#warn(x509);
     } catch (error) {
       log.error({ error: errorText(error) }, "the new certificates cannot be used; those from before stay in use");
     }
+  }
+
+  #warn(x509: ServerX509): void {
+    const { files, log, now } = this.#options;
+    const problem = validityProblem(x509, now());
+    if (problem !== undefined) log.warn({ file: files.certificate }, problem);
   }
 
   /** How the files look from outside: which they are, how long, from when. */

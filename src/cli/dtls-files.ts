@@ -1,25 +1,10 @@
 import { X509Certificate } from "node:crypto";
-import { InvalidInput } from "../lib/errors.ts";
+import type { DtlsMaterial } from "../bootstrap/index.ts";
+import { loadOpenSsl, type ServerX509 } from "../dtls/index.ts";
+import { errorText, InvalidInput } from "../lib/errors.ts";
 import { readText } from "./config.ts";
 import type { DtlsFiles } from "./config-schema.ts";
 import { readCertificates, readPair, readPrivateKey } from "./pem-files.ts";
-
-/** The texts of the files by which an instance and devices with certificates know each other, PEM. */
-export interface X509Material {
-  /** The instance's chain, its own certificate first. */
-  readonly certificate: string;
-  readonly privateKey: string;
-  /** Who vouches for devices. */
-  readonly clientCa: string;
-  /** Revocation lists. */
-  readonly crl?: string;
-}
-
-/** What instances prove themselves with, besides the devices' pre-shared keys. */
-export interface DtlsMaterial {
-  readonly x509?: X509Material;
-  readonly rawPublicKey?: { readonly privateKey: string };
-}
 
 /**
  * Reads the files of the configuration's `dtls`, and checks what can be checked of them before a device comes.
@@ -28,14 +13,23 @@ export interface DtlsMaterial {
 export function readDtls(files: DtlsFiles): DtlsMaterial {
   const { rawPublicKey } = files;
   const x509 = readX509(files);
+  if (rawPublicKey !== undefined) checkOpenSsl();
   return {
     ...(x509 === undefined ? {} : { x509 }),
     ...(rawPublicKey === undefined ? {} : { rawPublicKey: { privateKey: readPrivateKey("dtls.rawPublicKey", rawPublicKey) } }),
   };
 }
 
+function checkOpenSsl(): void {
+  try {
+    void loadOpenSsl().rawPublicKeys;
+  } catch (error) {
+    throw new InvalidInput(`dtls.rawPublicKey: ${errorText(error)}`, { cause: error });
+  }
+}
+
 /** The part of {@link readDtls} that may change while an instance runs. @throws InvalidInput */
-export function readX509({ certificate, key, clientCa, crl }: DtlsFiles): X509Material | undefined {
+export function readX509({ certificate, key, clientCa, crl }: DtlsFiles): ServerX509 | undefined {
   // The schema lets none of the three stand without the others.
   if (certificate === undefined || key === undefined || clientCa === undefined) return undefined;
   return {
@@ -45,8 +39,8 @@ export function readX509({ certificate, key, clientCa, crl }: DtlsFiles): X509Ma
   };
 }
 
-/** When the instance's own certificate ends, or begins, if it is not good at that time. */
-export function validityProblem({ certificate }: X509Material, now: Date): string | undefined {
+/** What is wrong with the instance's own certificate at that time: devices that look will refuse it. */
+export function validityProblem({ certificate }: ServerX509, now: Date): string | undefined {
   const { validFrom, validTo } = new X509Certificate(certificate);
   if (now > new Date(validTo)) return `the instance's certificate has expired on ${validTo}`;
   return now < new Date(validFrom) ? `the instance's certificate is valid only from ${validFrom} on` : undefined;

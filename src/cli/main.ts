@@ -30,6 +30,7 @@ const WRONG_INPUT: ReadonlySet<string> = new Set([
   "parameter-missing",
   "combine-offset",
   "no-bootstrap-account",
+  "openssl-too-old",
   "storage-key-missing",
   "storage-key-invalid",
   "storage-key-permissions",

@@ -28,9 +28,9 @@ export class Supervisor {
     this.#children.set(name, child);
   }
 
-  /** Ends a process at once, as a crash would. */
-  kill(name: string): void {
-    this.#children.get(name)?.kill("SIGKILL");
+  /** Sends a signal to a process. */
+  signal(name: string, signal: NodeJS.Signals): void {
+    this.#children.get(name)?.kill(signal);
   }
 
   /** Waits for `ready` to say yes. @throws BerthError if a process ends before, or it takes a minute */

@@ -28,6 +28,14 @@ export interface FleetStatus {
   readonly zone: string;
   readonly devices: { readonly pending: number; readonly commenced: number; readonly completed: number };
   readonly instances: number;
+  /** What the instances take on together, and how many of them turned something away since their last heartbeat. */
+  readonly admission: {
+    readonly handshakesPerSecond: number;
+    readonly sessions: number;
+    /** ClientHellos left without an answer, by the instances that are up, each since its start. */
+    readonly turnedAway: number;
+    readonly full: number;
+  };
   readonly epochs: readonly EpochView[];
   /** Names that several devices share (N10). */
   readonly collisions: number;
@@ -45,6 +53,7 @@ export const FleetStatusSchema: z.ZodType<FleetStatus> = z.strictObject({
   zone: z.string(),
   devices: z.strictObject({ pending: count, commenced: count, completed: count }),
   instances: count,
+  admission: z.strictObject({ handshakesPerSecond: z.number().min(0), sessions: count, turnedAway: count, full: count }),
   epochs: z.array(z.strictObject({ value: z.number(), start: z.number().nullable(), end: z.number().nullable(), names: count })),
   collisions: count,
 });

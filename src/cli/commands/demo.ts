@@ -74,7 +74,7 @@ async function demo(options: DemoOptions): Promise<void> {
       supervisor.start(id, ["instance", "--config", config, "--id", id, "--listen", address]);
     await supervisor.until(() => areUp(client, instances.length));
     await importFile(client, fleet);
-    const played = play(options, config, fleet, client, () => supervisor.kill(instances[0]?.id ?? ""));
+    const played = play(options, config, fleet, client, () => supervisor.signal(instances[0]?.id ?? "", "SIGKILL"));
     if ((await Promise.race([played, told])) === "told") return;
     const { summary, views, results } = await played;
     const counts = Object.fromEntries(views.map((view) => [view.id, timesAt(view, results, options.port).length]));

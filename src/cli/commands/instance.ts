@@ -1,12 +1,18 @@
 import { isIP } from "node:net";
 import type { Command } from "commander";
 import { BootstrapInstance, type Listener } from "../../bootstrap/index.ts";
+import type { ServerX509 } from "../../dtls/index.ts";
 import { InvalidInput } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/log.ts";
 import { prepareNaming } from "../../naming/index.ts";
 import { systemClock, systemRandom } from "../../net/index.ts";
+import { CertificateWatch } from "../certificate-watch.ts";
 import { type Config, needConfig } from "../config.ts";
+import type { DtlsFiles } from "../config-schema.ts";
 import { type ConnectOptions, connect } from "../connect.ts";
+import { readDtls } from "../dtls-files.ts";
 import { createLogger } from "../log.ts";
+import { openSecurityStores } from "../security-stores.ts";
 import { untilTold } from "../until-told.ts";
 
 interface InstanceCommandOptions extends ConnectOptions {
@@ -18,6 +24,8 @@ interface InstanceCommandOptions extends ConnectOptions {
 
 /** Default ports of `coaps` and `coap` (RFC 7252 section 6). */
 const DEFAULT_PORTS = { coaps: 5684, coap: 5683 } as const;
+/** How often the files of certificates are looked at, ms. */
+const LOOK_EVERY = 60_000;
 
 /** `berth instance`: one bootstrap server. */
 export function addInstance(program: Command): void {
@@ -34,6 +42,9 @@ export function addInstance(program: Command): void {
     .action(async (options: InstanceCommandOptions) => {
       const config = needConfig(options.config);
       const log = createLogger(options.id, config.log.level);
+      const { handshakes, sessions } = config.admission;
+      const securityStores = openSecurityStores(config.securityStores);
+      const dtls = readDtls(config.dtls);
       const instance = await BootstrapInstance.start({
         id: options.id,
         listeners: listenersOf(config, options),
@@ -43,10 +54,35 @@ export function addInstance(program: Command): void {
         random: systemRandom,
         log,
         sessionDeadline: config.session.deadline,
+        dtls,
+        admission: { handshakesPerSecond: handshakes, sessions },
+        securityStores,
       });
+      const unfollow = followCertificates(config.dtls, dtls.x509, instance, log);
       await untilTold(log);
+      unfollow();
       await instance.stop();
+      for (const store of securityStores.values()) store.close();
     });
+}
+
+/** Reads certificates again at SIGHUP, and when their files were replaced. Returns what ends that. */
+function followCertificates(
+  files: DtlsFiles,
+  x509: ServerX509 | undefined,
+  instance: BootstrapInstance,
+  log: Logger,
+): () => void {
+  if (x509 === undefined) return () => {};
+  const replace = (fresh: ServerX509): void => instance.replaceX509(fresh);
+  const watch = new CertificateWatch({ files, x509, replace, now: () => new Date(), log });
+  const read = (): void => watch.read();
+  process.on("SIGHUP", read);
+  const timer = setInterval(() => watch.check(), LOOK_EVERY);
+  return () => {
+    clearInterval(timer);
+    process.removeListener("SIGHUP", read);
+  };
 }
 
 function listenersOf(config: Config, { listen, nosec }: InstanceCommandOptions): Listener[] {

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { AdmissionLoad } from "../../control/index.ts";
 import { type ConnectOptions, connect } from "../connect.ts";
 import { connectOptions } from "../options.ts";
 import { print, table } from "../terminal.ts";
@@ -24,10 +25,17 @@ export function addInstances(program: Command): void {
             commenced,
             completed,
             sessions: load.sessions,
+            admission: admissionText(load.admission),
+            "turned away": load.admission.turnedAway,
             handshakes: load.handshakes,
             "cpu %": Math.round(load.cpu * 100),
           })),
         ),
       );
     });
+}
+
+/** Whether it takes more, and how many new handshakes a second at most. */
+function admissionText({ full, handshakesPerSecond }: AdmissionLoad): string {
+  return `${full ? "full" : "open"}, ${Math.round(handshakesPerSecond)}/s`;
 }

@@ -2,8 +2,10 @@ import type { Command } from "commander";
 import { BerthError, InvalidInput } from "../../lib/errors.ts";
 import { needConfig } from "../config.ts";
 import { connect } from "../connect.ts";
+import { readDtls } from "../dtls-files.ts";
 import { createLogger } from "../log.ts";
 import { parseLimit } from "../numbers.ts";
+import { openSecurityStores } from "../security-stores.ts";
 import { areUp, isUp, Supervisor } from "../supervisor.ts";
 import { untilTold } from "../until-told.ts";
 
@@ -23,19 +25,28 @@ export function addServe(program: Command): void {
           `${config.path}: instances.local names ${local.length} instances; list the id and address of each to run`,
         );
       }
+      // What is wrong with these is said once, not by every instance.
+      const certificates = readDtls(config.dtls).x509 !== undefined;
+      for (const store of openSecurityStores(config.securityStores).values()) store.close();
       const supervisor = new Supervisor();
+      const readAgain = (): void => {
+        for (const { id } of local) supervisor.signal(id, "SIGHUP");
+      };
       const client = connect({ config: config.path });
       try {
         supervisor.start("balancer", ["balancer", "--config", config.path]);
         await supervisor.until(() => isUp(client));
-        for (const { id, address } of local) {
-          supervisor.start(id, ["instance", "--config", config.path, "--id", id, "--listen", address]);
+        for (const { id, address, nosec } of local) {
+          const args = ["instance", "--config", config.path, "--id", id, "--listen", address];
+          supervisor.start(id, nosec ? [...args, "--nosec"] : args);
         }
         await supervisor.until(() => areUp(client, local.length));
+        if (certificates) process.on("SIGHUP", readAgain);
         log.info({ zone: config.zone, instances: local.length }, "serving");
         const ended = await Promise.race([untilTold(log), supervisor.ended()]);
         if (ended !== undefined) throw new BerthError("process-ended", `${ended} ended; stopping the others`);
       } finally {
+        process.removeListener("SIGHUP", readAgain);
         client.close();
         await supervisor.stop();
       }
