@@ -116,8 +116,11 @@ const AEAD_NONCES: ReadonlyMap<number, number> = new Map([
   ...[10, 11, 30, 31].map((algorithm) => [algorithm, 13] as const),
   ...[12, 13, 32, 33].map((algorithm) => [algorithm, 7] as const),
 ]);
-/** HKDF with SHA-256, SHA-512, AES-MAC-128 and AES-MAC-256, by COSE number (RFC 9053, 5.1). */
-const HKDFS: readonly number[] = [-10, -11, -12, -13];
+/**
+ * What clients take as /21/x/4, by COSE number: HKDF with SHA-256, SHA-512, AES-MAC-128, AES-MAC-256 (RFC 9053, 5.1), as
+ * Leshan, or its HMAC alone with SHA-256, SHA-384, SHA-512 (RFC 9053, 3.1), as the name of the resource says.
+ */
+const HMACS: readonly number[] = [-10, -11, -12, -13, 5, 6, 7];
 
 /**
  * What is wrong with the parameters of an OSCORE context (RFC 8613, 3.3): ids are at most the nonce less 6 bytes.
@@ -132,8 +135,8 @@ export function checkOscore(values: {
   if (values.masterSecret?.length === 0) throw new InvalidInput("has an empty master secret");
   const nonce = AEAD_NONCES.get(values.aead ?? 10);
   if (nonce === undefined) throw new InvalidInput(`has the AEAD algorithm ${values.aead}, which is none of OSCORE's`);
-  if (values.hmac !== undefined && !HKDFS.includes(values.hmac))
-    throw new InvalidInput(`has the HMAC algorithm ${values.hmac}; there are ${HKDFS.join(", ")}`);
+  if (values.hmac !== undefined && !HMACS.includes(values.hmac))
+    throw new InvalidInput(`has the HMAC algorithm ${values.hmac}; there are ${HMACS.join(", ")}`);
   const length = Math.max(...values.ids.map((id) => id?.length ?? 0));
   if (length > nonce - 6)
     throw new InvalidInput(`has an id of ${length} bytes; ${nonce - 6} are the most with AEAD algorithm ${values.aead ?? 10}`);

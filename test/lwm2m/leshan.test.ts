@@ -7,24 +7,19 @@ import { join } from "node:path";
 import { test } from "node:test";
 import {
   type BootstrapProfile,
-  decodeContent,
   isLeshanConfig,
   type ObjectInstance,
   parseLeshanConfig,
-  parsePath,
   parseProfile,
   profileWarnings,
   resourceValue,
 } from "../../src/lwm2m/index.ts";
-import { bootstrapSteps, toInstance } from "./support.ts";
+import { bootstrapSteps, discovered, nameOf, toInstance, writtenBy } from "./support.ts";
 
 const DEVICE = { endpoint: "urn:dev:os:4711", attributes: {} };
 
 function written(profile: BootstrapProfile): readonly ObjectInstance[] {
-  const steps = bootstrapSteps(profile, DEVICE);
-  return steps.flatMap((step) =>
-    step.kind === "write" ? decodeContent(step.contentFormat, parsePath(step.path), step.payload) : [],
-  );
+  return writtenBy(bootstrapSteps(profile, DEVICE));
 }
 
 function one(config: unknown): BootstrapProfile {
@@ -131,26 +126,78 @@ test("the content format may be a number or Leshan's object; null fields are not
     one({ ...CONFIG, contentFormat: { name: "SENML_CBOR", mediaType: "application/senml+cbor", code: 112 } }).contentFormat,
     "senml-cbor",
   );
+  assert.equal(one({ ...CONFIG, contentFormat: 11544 }).contentFormat, "lwm2m-cbor");
   assert.equal(one({ ...CONFIG, contentFormat: null }).contentFormat, undefined);
   const [, server] = written(one({ ...CONFIG, servers: { 0: { shortId: 1, defaultMinPeriod: null, muteSend: null } } }));
   assert.deepEqual([...(server?.resources.keys() ?? [])], [0, 1, 6, 7]);
 });
 
-test("with automatic ids the servers' instances of /0 start at 10; a bootstrap account needs an id of its own", () => {
-  const security = { 0: NOSEC, 1: { ...NOSEC, serverId: 2 } };
-  const profile = one({
-    autoIdForSecurityObject: true,
-    toDelete: ["/0", "/1"],
-    servers: { 0: { shortId: 1 }, 1: { shortId: 2 } },
-    security,
-  });
-  assert.deepEqual(Object.keys(profile.objects), ["/0/10", "/0/11", "/1/0", "/1/1"]);
+test("a bootstrap account in the file takes the place of the client's, wherever that is", () => {
   const account = { ...NOSEC, serverId: null, bootstrapServer: true };
-  assert.throws(
-    () => one({ ...CONFIG, autoIdForSecurityObject: true, security: { 0: account, 1: NOSEC } }),
-    /bootstrap account stays/,
+  const profile = one({ ...CONFIG, security: { 0: account, 10: NOSEC } });
+  const found = (text: string): string[] => bootstrapSteps(profile, DEVICE, { found: discovered(text) }).map(nameOf);
+  assert.deepEqual(found("</>;lwm2m=1.1,</0/0>,</1>"), [
+    "delete /0",
+    "delete /1",
+    "write /0/10",
+    "write /1/0",
+    "write /0/0",
+    "finish",
+  ]);
+  assert.deepEqual(found("</>;lwm2m=1.1,</0/7>,</1>").at(-2), "write /0/7");
+  assert.deepEqual(bootstrapSteps(profile, DEVICE).map(nameOf).at(-2), "write /0/0");
+});
+
+test("with automatic ids servers go where the client has room, and the account to the client's own", () => {
+  const profile = one({
+    ...CONFIG,
+    autoIdForSecurityObject: true,
+    servers: { 0: { shortId: 1 }, 1: { shortId: 2, binding: "UQ" } },
+    security: {
+      0: { ...NOSEC, serverId: null, bootstrapServer: true },
+      1: NOSEC,
+      2: { uri: "coaps://b:5684", securityMode: "PSK", publicKeyOrId: [97], secretKey: [1], serverId: 2 },
+    },
+  });
+  assert.deepEqual(Object.keys(profile.objects), []);
+  assert.deepEqual(
+    profile.servers.map(({ shortServerId, security }) => [shortServerId, security.mode]),
+    [
+      [1, "nosec"],
+      [2, "psk"],
+    ],
   );
-  assert.equal(one({ ...CONFIG, security: { 0: account, 10: NOSEC } }).objects["/0/0"]?.[1], true);
+  const found = discovered("</>;lwm2m=1.1,</0/1>,</1>;ver=1.1");
+  assert.deepEqual(bootstrapSteps(profile, DEVICE, { found }).map(nameOf), [
+    ...["delete /0", "delete /1"],
+    ...["write /0/0", "write /0/2", "write /1/0", "write /1/2", "write /0/1", "finish"],
+  ]);
+  assert.throws(() => bootstrapSteps(profile, DEVICE), { code: "profile-mismatch" });
+});
+
+test("with automatic ids, what is not a whole account is named by the path it has in the file", () => {
+  const auto = (change: object): unknown => ({ ...CONFIG, autoIdForSecurityObject: true, ...change });
+  assert.throws(() => one(auto({ servers: { 3: { shortId: 2 } } })), /\/1\/3 has the short server id 2, which no server account/);
+  assert.throws(() => one(auto({ security: { 10: { ...NOSEC, securityMode: "EST" } } })), /\/0\/10\/2 Security Mode is 4/);
+  assert.throws(() => one(auto({ security: { 10: { ...NOSEC, secretKey: [1] } } })), /must be empty in mode NoSec/);
+  const braces = { uri: "coaps://b:5684", securityMode: "PSK", publicKeyOrId: [123, 97, 125], secretKey: [1], serverId: 1 };
+  const [security] = written(one(auto({ security: { 10: braces } })));
+  assert.deepEqual(security && resourceValue(security, 3, "opaque"), new Uint8Array(Buffer.from("{a}")));
+});
+
+test("two devices cannot have one PSK identity for the same bootstrap server", () => {
+  const account = { uri: "coaps://bs:5684", securityMode: "PSK", publicKeyOrId: [97], secretKey: [1], bootstrapServer: true };
+  const config = { ...CONFIG, security: { 0: account, 10: NOSEC } };
+  const auto = { ...config, autoIdForSecurityObject: true };
+  for (const two of [
+    { a: config, b: config },
+    { a: auto, b: auto },
+    { a: config, b: auto },
+  ]) {
+    assert.throws(() => parseLeshanConfig(two), /b: has the PSK identity of a for the same bootstrap server/);
+  }
+  const other = { ...config, security: { 0: { ...account, publicKeyOrId: [98] }, 10: NOSEC } };
+  assert.equal(parseLeshanConfig({ a: config, b: other }).kind, "by-endpoint");
 });
 
 test("OSCORE is written after the security instance that links to it", () => {
@@ -160,13 +207,13 @@ test("OSCORE is written after the security instance that links to it", () => {
       oscoreSenderId: [3],
       oscoreRecipientId: [4],
       oscoreAeadAlgorithm: 10,
-      oscoreHmacAlgorithm: 5,
+      oscoreHmacAlgorithm: -10,
       oscoreMasterSalt: null,
     },
   };
   const profile = one({ ...CONFIG, security: { 10: { ...NOSEC, oscoreSecurityMode: 3 } }, oscore });
-  const steps = bootstrapSteps(profile, DEVICE).flatMap((step) => (step.kind === "write" ? [step.path] : []));
-  assert.deepEqual(steps, ["/0/10", "/1/0", "/21/3"]);
+  const steps = bootstrapSteps(profile, DEVICE).map(nameOf);
+  assert.deepEqual(steps.slice(2), ["write /0/10", "write /1/0", "write /21/3", "finish"]);
   const [security] = written(profile);
   assert.deepEqual(security?.resources.get(17), {
     kind: "single",
@@ -174,6 +221,20 @@ test("OSCORE is written after the security instance that links to it", () => {
     value: { type: "objlnk", value: { objectId: 21, instanceId: 3 } },
   });
   assert.throws(() => one({ ...CONFIG, security: { 10: { ...NOSEC, oscoreSecurityMode: 4 } }, oscore }), /links to \/21\/4/);
+  for (const [change, expected] of [
+    [{ oscoreMasterSecret: [] }, /\/21\/3 has an empty master secret/],
+    [{ oscoreMasterSecret: null }, /\/21\/3\/0 OSCORE Master Secret is missing/],
+    [{ oscoreSenderId: [1, 2, 3, 4, 5, 6, 7, 8] }, /\/21\/3 has an id of 8 bytes; 7 are the most with AEAD algorithm 10/],
+    [{ oscoreAeadAlgorithm: 99 }, /AEAD algorithm 99/],
+    [{ oscoreHmacAlgorithm: 99 }, /HMAC algorithm 99/],
+  ] as const) {
+    const config = {
+      ...CONFIG,
+      security: { 10: { ...NOSEC, oscoreSecurityMode: 3 } },
+      oscore: { 3: { ...oscore[3], ...change } },
+    };
+    assert.throws(() => one(config), { code: "invalid-input", message: expected }, String(expected));
+  }
 });
 
 test("X.509 and raw public keys are checked to be what the mode says, in DER", () => {
@@ -248,7 +309,7 @@ test("what Leshan's checker refuses is refused, with the path", () => {
       { security: { 10: { ...NOSEC, publicKeyOrId: [300] } } },
       /security\.10\.publicKeyOrId: expected an array of bytes or base64/,
     ],
-    [{ contentFormat: 11543 }, /contentFormat: expected 11542/],
+    [{ contentFormat: 11543 }, /contentFormat: expected one of .*11542 tlv, 11544 lwm2m-cbor/],
   ] as const) {
     assert.throws(() => one({ ...CONFIG, ...change }), { code: "invalid-input", message: expected }, String(expected));
   }

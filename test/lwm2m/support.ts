@@ -1,15 +1,22 @@
+import { parse } from "yaml";
 import {
   type BootstrapProfile,
   type BootstrapStep,
   CORE_OBJECTS,
+  ContentFormat,
   compileProfile,
   type DeviceFacts,
+  type DiscoverAnswer,
+  decodeContent,
+  decodeDiscover,
   multiple,
   type ObjectDefinition,
   type ObjectDefinitions,
   type ObjectInstance,
   objectInstance,
+  type PlanContext,
   parsePath,
+  parseProfile,
   type Resource,
   type ResourceDefinition,
   type ResourceType,
@@ -64,6 +71,49 @@ export function definitions(types: Readonly<Record<string, Readonly<Record<strin
 }
 
 /** The steps of one device. */
-export function bootstrapSteps(profile: BootstrapProfile, device: DeviceFacts, clientFormat?: number): BootstrapStep[] {
-  return compileProfile(profile).steps(device, clientFormat);
+export function bootstrapSteps(
+  profile: BootstrapProfile,
+  device: DeviceFacts,
+  context: PlanContext = {},
+): readonly BootstrapStep[] {
+  return compileProfile(profile).plan(device, context).steps;
+}
+
+/** What a step is, in a few words: `write /0/10`. */
+export function nameOf(step: BootstrapStep): string {
+  return "path" in step ? `${step.kind} ${step.path}` : step.kind;
+}
+
+/** The instances a step writes, read back from its payload in this format or, where it has its own, in that. */
+export function written(step: BootstrapStep, format: number = ContentFormat.tlv): readonly ObjectInstance[] {
+  if (step.kind !== "write") return [];
+  const used = step.formats?.[0] ?? format;
+  return decodeContent(used, parsePath(step.path), step.payload(used));
+}
+
+/** All instances the steps write. */
+export function writtenBy(steps: readonly BootstrapStep[], format?: number): readonly ObjectInstance[] {
+  return steps.flatMap((step) => written(step, format));
+}
+
+/** What a client answers to Discover, from its text. */
+export function discovered(text: string): DiscoverAnswer {
+  return decodeDiscover(Buffer.from(text));
+}
+
+export const KEY = "00112233445566778899aabbccddeeff";
+export const DEVICE: DeviceFacts = { endpoint: "urn:dev:1", attributes: { server_key: KEY, zone: "eu", lifetime: "600" } };
+
+export function profileOf(yaml: string, definitions: ObjectDefinitions = CORE_OBJECTS): BootstrapProfile {
+  return parseProfile(parse(yaml), "profile.yaml", definitions);
+}
+
+/** One PSK server, with `more` lines in it. */
+export function server(more = "", security = `{ mode: psk, identity: "{endpoint}", key: "{attributes.server_key}" }`): string {
+  return `
+servers:
+  - uri: coaps://lwm2m.example.com:5684
+    shortServerId: 101
+    security: ${security}
+${more}`;
 }
