@@ -214,11 +214,12 @@ export class Sessions {
   }
 
   #send(session: Session, now: Instant): void {
-    const { state, opening, requestUntil, deadline } = session;
+    const { state, opening, requestUntil } = session;
     if (state.name !== "requesting") return;
     try {
       const step = stepOf(state);
-      const timeout = (step.kind === "finish" ? deadline : requestUntil) - now;
+      // Finish is cut off by the session's deadline alone.
+      const timeout = step.kind === "finish" ? undefined : requestUntil - now;
       const request = { ...requestOf(step, formatOf(state, opening.work)), timeout };
       session.cancel = this.#options.coap.request(opening.caller, request, now, (result, at) => {
         this.#advance(session, inputOf(step, result, at >= requestUntil), at);

@@ -12,7 +12,7 @@ const LIMIT = { timeout: 30_000 };
 
 test("a device bootstraps over DTLS, and the balancer hears of it", LIMIT, async () => {
   const { balancer, instance } = await startSite(["urn:dev:1"], [COAPS]);
-  const own = await openDevice(instance, { psk: pskOf(assignment("urn:dev:1")) });
+  const own = await openDevice(instance, { credential: pskOf(assignment("urn:dev:1")) });
   assert.equal(await own.bootstrap("urn:dev:1"), "2.04");
   await own.finished;
   assert.deepEqual(own.requests, ["DELETE /0", "DELETE /1", "PUT /0/10", "PUT /1/10", "POST /bs"]);
@@ -33,7 +33,7 @@ test("on IPv6 too", LIMIT, async (context) => {
     context.skip("this host has no ::1");
     return;
   }
-  const own = await openDevice(started.instance, { address: "::1", psk: pskOf(assignment("urn:dev:1")) });
+  const own = await openDevice(started.instance, { address: "::1", credential: pskOf(assignment("urn:dev:1")) });
   assert.equal(await own.bootstrap("urn:dev:1"), "2.04");
   await own.finished;
 });
@@ -42,8 +42,8 @@ test("a wrong key and an unknown identity get no answer, and the log says why", 
   const { instance, log } = await startSite(["urn:dev:1"], [COAPS]);
   const right = pskOf(assignment("urn:dev:1"));
   const key = Buffer.from("ffffffffffffffffffffffffffffffff", "hex");
-  const wrongKey = await openDevice(instance, { psk: { ...right, key } });
-  const stranger = await openDevice(instance, { psk: { ...right, identity: "stranger" } });
+  const wrongKey = await openDevice(instance, { credential: { ...right, psk: key } });
+  const stranger = await openDevice(instance, { credential: { ...right, identity: Buffer.from("stranger") } });
   void wrongKey.connect();
   void stranger.connect();
   await until(() => log.lines.length >= 4, "the log");
@@ -58,7 +58,7 @@ test(
   LIMIT,
   async () => {
     const { instance } = await startSite(["urn:dev:1"], [COAPS]);
-    const own = await openDevice(instance, { psk: pskOf(assignment("urn:dev:1")) });
+    const own = await openDevice(instance, { credential: pskOf(assignment("urn:dev:1")) });
     await own.bootstrap("urn:dev:1");
     await own.finished;
     await instance.stop();
@@ -70,7 +70,10 @@ test(
 test("a handshake of the same address and port takes the place of the association in mid-session", LIMIT, async () => {
   const { balancer, instance } = await startSite(["urn:dev:1"], [COAPS]);
   let silent = true;
-  const own = await openDevice(instance, { psk: pskOf(assignment("urn:dev:1")), answer: () => (silent ? null : undefined) });
+  const own = await openDevice(instance, {
+    credential: pskOf(assignment("urn:dev:1")),
+    answer: () => (silent ? null : undefined),
+  });
   assert.equal(await own.bootstrap("urn:dev:1"), "2.04");
   await until(() => own.requests.length > 0, "the first request");
   silent = false;
@@ -165,7 +168,7 @@ test("recipes and profiles that cannot be used are logged, and the others serve 
 
 test("a stop waits for the session in progress, hands over its outcome and takes leave", LIMIT, async () => {
   const { balancer, instance } = await startSite(["urn:dev:1"], [COAPS]);
-  const own = await openDevice(instance, { psk: pskOf(assignment("urn:dev:1")) });
+  const own = await openDevice(instance, { credential: pskOf(assignment("urn:dev:1")) });
   await own.bootstrap("urn:dev:1");
   await instance.stop();
   assert.deepEqual(balancer.told, ["commenced urn:dev:1", "completed urn:dev:1"]);
@@ -203,7 +206,7 @@ test("noise does no harm: random and truncated datagrams on both kinds of listen
       if (count % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
   }
-  const own = await openDevice(instance, { psk: pskOf(assignment("urn:dev:1")) });
+  const own = await openDevice(instance, { credential: pskOf(assignment("urn:dev:1")) });
   assert.equal(await own.bootstrap("urn:dev:1"), "2.04");
   await own.finished;
   assert.deepEqual(

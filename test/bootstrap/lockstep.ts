@@ -6,6 +6,7 @@ import {
   DeviceDirectory,
   DeviceLog,
   Lookups,
+  type Proven,
   type Report,
   type ServiceOptions,
 } from "../../src/bootstrap/index.ts";
@@ -21,6 +22,7 @@ export const STATIC_URI = "coaps://bs.example.com:5684";
 
 /** Steps: DELETE /0, DELETE /1, PUT /0/10, PUT /1/10, POST /bs. */
 export const PROFILE: Readonly<Record<string, unknown>> = {
+  discover: false,
   delete: ["/0", "/1"],
   servers: [
     {
@@ -74,7 +76,7 @@ export interface WorldOptions {
   readonly uri?: string;
   readonly skew?: number;
   readonly profiles?: Readonly<Record<string, unknown>>;
-  readonly service?: Partial<Pick<ServiceOptions, "sessionDeadline" | "ackTimeout">>;
+  readonly service?: Partial<Pick<ServiceOptions, "sessionDeadline" | "requestDeadline" | "ackTimeout" | "securityStores">>;
   /** The balancer's answers to look-ups. */
   ask?(lookup: Lookup): Promise<LookupReply>;
 }
@@ -128,14 +130,14 @@ export class World {
     });
   }
 
-  /** A device behind a new association, or with identity null behind a NoSec listener. */
+  /** A device behind a new association, of a PSK identity or what else it has proven; with null behind a NoSec listener. */
   device(
-    identity: string | null,
+    proven: string | Proven | null,
     { serverName, address = "192.0.2.1" }: { serverName?: string; address?: string } = {},
   ): LockstepDevice {
     return new LockstepDevice(this, {
       key: `association ${++this.#devices}`,
-      identity: identity ?? undefined,
+      proven: typeof proven === "string" ? { mode: "psk", identity: proven } : (proven ?? undefined),
       serverName,
       address,
     });
@@ -177,7 +179,7 @@ export class LockstepDevice {
   #messageId = 0x1000;
   #last: Packet | undefined;
 
-  constructor(world: World, caller: Pick<Caller, "key" | "identity" | "serverName" | "address">) {
+  constructor(world: World, caller: Pick<Caller, "key" | "proven" | "serverName" | "address">) {
     this.#world = world;
     this.caller = {
       ...caller,
@@ -185,13 +187,16 @@ export class LockstepDevice {
       send: (datagram) => void this.heard.push(parse(Buffer.from(datagram))),
       close: (now) => {
         this.closed = true;
-        world.service.lost(this.caller, now);
+        world.service.lost(this.caller, false, now);
       },
     };
   }
 
   /** Sends a request such as `POST /bs?ep=urn:dev:1`; returns it, so that it can be sent again. */
-  sends(line: string, { confirmable = true, uriHost }: { confirmable?: boolean; uriHost?: string } = {}): Buffer {
+  sends(
+    line: string,
+    { confirmable = true, uriHost, accept }: { confirmable?: boolean; uriHost?: string; accept?: number } = {},
+  ): Buffer {
     const [method = "", uri = ""] = line.split(" ");
     const [path = "", query = ""] = uri.split("?");
     const options: { name: string; value: Buffer }[] = [];
@@ -200,6 +205,7 @@ export class LockstepDevice {
       options.push({ name: "Uri-Path", value: Buffer.from(segment) });
     for (const argument of query.split("&").filter((part) => part !== ""))
       options.push({ name: "Uri-Query", value: Buffer.from(argument) });
+    if (accept !== undefined) options.push({ name: "Accept", value: Buffer.from([accept >> 8, accept & 255]) });
     const messageId = ++this.#messageId;
     const datagram = generate({ code: method as "POST", confirmable, messageId, token: Buffer.from([1, 2, 3, 4]), options });
     this.sendsAgain(datagram);
@@ -224,12 +230,45 @@ export class LockstepDevice {
     assert.deepEqual(this.heard.map(describe), []);
   }
 
-  /** Answers the message heard last, piggybacked. */
-  answers(code: string): void {
-    const { messageId, token } = this.#last ?? {};
-    if (messageId === undefined || token === undefined) throw new Error("nothing to answer");
-    const datagram = generate({ code: code as "2.04", ack: true, messageId, token });
-    this.sendsAgain(datagram);
+  /** The method and path of the next message, which must be a request; whatever it asks for. */
+  next(): [method: string, path: string] {
+    const packet = this.heard.shift();
+    assert.notEqual(packet, undefined, "heard nothing, expected a request");
+    if (packet === undefined) throw new Error("unreachable");
+    this.#last = packet;
+    const [, method = "", path = ""] = describe(packet).split(" ");
+    return [method, path];
+  }
+
+  /** Answers the message heard last, piggybacked; with link format, or with other content. */
+  answers(code: string, content?: string | Content, ...options: Packet["options"]): void {
+    this.sendsAgain(this.#response(code, { ack: true }, content, options));
+  }
+
+  /** Answers it with a confirmable message of its own, as one does that has sent an empty acknowledgement. */
+  answersLate(code: string): void {
+    this.sendsAgain(this.#response(code, { confirmable: true, messageId: ++this.#messageId }));
+  }
+
+  #response(
+    code: string,
+    message: { ack?: true; confirmable?: true; messageId?: number },
+    content?: string | Content,
+    options: Packet["options"] = [],
+  ): Buffer {
+    if (this.#last === undefined) throw new Error("nothing to answer");
+    const { messageId, token } = this.#last;
+    const named = { code: code as "2.04", messageId, token, ...message };
+    if (content === undefined) return generate(named);
+    const { contentFormat, payload } =
+      typeof content === "string" ? { contentFormat: 40, payload: Buffer.from(content) } : content;
+    const format = Buffer.alloc(2);
+    format.writeUInt16BE(contentFormat);
+    return generate({
+      ...named,
+      options: [{ name: "Content-Format", value: format }, ...options],
+      payload: Buffer.from(payload),
+    });
   }
 
   /** Sends the message heard last an empty message: an acknowledgement without an answer, or a Reset. */
@@ -238,18 +277,51 @@ export class LockstepDevice {
     this.sendsAgain(Buffer.from([type === "ACK" ? 0x60 : 0x70, 0, messageId >> 8, messageId & 255]));
   }
 
-  /** The association ends. */
-  leaves(): void {
-    this.#world.service.lost(this.caller, this.#world.clock.now());
+  /** The association ends; `replaced` by a new handshake of the same address and port. */
+  leaves({ replaced = false }: { replaced?: boolean } = {}): void {
+    this.#world.service.lost(this.caller, replaced, this.#world.clock.now());
   }
+}
+
+/** Everything up to the first request of the instance. */
+export function begin(device: LockstepDevice, request = "POST /bs?ep=urn:dev:1"): void {
+  device.sends(request);
+  device.hears("ACK 2.04");
+}
+
+/** Answers what {@link PROFILE} does up to Finish, which is heard but not answered. */
+export function configure(device: LockstepDevice): void {
+  for (const [line, code] of [
+    ["CON DELETE /0", "2.02"],
+    ["CON DELETE /1", "2.02"],
+    ["CON PUT /0/10 11542", "2.04"],
+    ["CON PUT /1/10 11542", "2.04"],
+  ] as const) {
+    device.hears(line);
+    device.answers(code);
+  }
+  device.hears("CON POST /bs");
+}
+
+/** The content of an answer. */
+export interface Content {
+  readonly contentFormat: number;
+  readonly payload: Uint8Array;
 }
 
 function describe(packet: Packet): string {
   const type = packet.confirmable ? "CON" : packet.ack ? "ACK" : packet.reset ? "RST" : "NON";
   const code = packet.code.startsWith("0.") ? ["", "GET", "POST", "PUT", "DELETE"][Number(packet.code.slice(2))] : packet.code;
-  const path = packet.options.filter(({ name }) => name === "Uri-Path").map(({ value }) => `/${value}`);
-  const format = packet.options.find(({ name }) => name === "Content-Format")?.value;
+  const segments = packet.options.filter(({ name }) => name === "Uri-Path").map(({ value }) => `/${value}`);
+  const path = code === "GET" && segments.length === 0 ? "/" : segments.join("");
+  const accept = numberOf(packet, "Accept");
   const words = packet.code.startsWith("4.") && packet.payload.length > 0 ? `"${packet.payload}"` : undefined;
-  const number = Buffer.isBuffer(format) ? format.readUIntBE(0, format.length) : format;
-  return [type, code, path.join("") || undefined, number, words].filter((part) => part !== undefined).join(" ");
+  const wanted = accept === undefined ? undefined : `accept=${accept}`;
+  const parts = [type, code, path === "" ? undefined : path, numberOf(packet, "Content-Format"), wanted, words];
+  return parts.filter((part) => part !== undefined).join(" ");
+}
+
+function numberOf(packet: Packet, option: "Accept" | "Content-Format"): number | undefined {
+  const value: unknown = packet.options.find(({ name }) => name === option)?.value;
+  return Buffer.isBuffer(value) ? (value.length === 0 ? 0 : value.readUIntBE(0, value.length)) : (value as number | undefined);
 }

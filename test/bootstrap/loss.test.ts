@@ -29,7 +29,7 @@ test("a network that loses every fifth datagram, doubles and reorders some: ever
       key: endpoint,
       address: "192.0.2.1",
       port: 1,
-      identity: `id-${endpoint}`,
+      proven: { mode: "psk", identity: `id-${endpoint}` },
       serverName: undefined,
       send: (datagram) => carry(() => coap.receive(SERVER, datagram, world.clock.now())),
       close: () => {},

@@ -1,12 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assignment, type LockstepDevice, World } from "./lockstep.ts";
-
-/** Everything up to the first request. */
-function begin(device: LockstepDevice, request = "POST /bs?ep=urn:dev:1"): void {
-  device.sends(request);
-  device.hears("ACK 2.04");
-}
+import { assignment, begin, configure, PROFILE, World } from "./lockstep.ts";
 
 test("a session: request, deletes, writes, Finish", () => {
   /*
@@ -45,20 +39,6 @@ test("a session: request, deletes, writes, Finish", () => {
   assert.deepEqual(world.service.counts, { sessions: 0, completed: 1, failed: 0 });
   device.hearsNothing();
 });
-
-/** Answers everything up to Finish, which is heard but not answered. */
-function configure(device: LockstepDevice): void {
-  for (const [line, code] of [
-    ["CON DELETE /0", "2.02"],
-    ["CON DELETE /1", "2.02"],
-    ["CON PUT /0/10 11542", "2.04"],
-    ["CON PUT /1/10 11542", "2.04"],
-  ] as const) {
-    device.hears(line);
-    device.answers(code);
-  }
-  device.hears("CON POST /bs");
-}
 
 test("the association outlives the session for a while, in which a Bootstrap-Request sent again is answered again", () => {
   /*
@@ -139,7 +119,7 @@ test("a failed Write fails the session, and the log and the balancer learn which
   assert.notEqual(world.directory.byEndpoint("urn:dev:1"), undefined, "a failed device may try again");
 });
 
-test("a Write whose format the device cannot read is sent once more in TLV, and so are those after it", () => {
+test("a Write whose format the device cannot read goes out in the next format there is, and so do those after it", () => {
   /*
    * CON POST /bs?ep=..&pct=112    -->
    *                               <--  CON PUT /0/10  (SenML CBOR)
@@ -147,6 +127,11 @@ test("a Write whose format the device cannot read is sent once more in TLV, and 
    *                               <--  CON PUT /0/10  (TLV)
    * ACK 2.04                      -->
    *                               <--  CON PUT /1/10  (TLV)
+   * ACK 4.06                      -->
+   *                               <--  CON PUT /1/10  (SenML JSON)
+   * ACK 4.06                      -->
+   *                               <--  CON PUT /1/10  (LwM2M CBOR)
+   * ACK 4.06                      -->            failed request-failed
    */
   for (const refusal of ["4.06", "4.15"]) {
     const world = new World();
@@ -156,33 +141,80 @@ test("a Write whose format the device cannot read is sent once more in TLV, and 
     device.answers("2.02");
     device.hears("CON DELETE /1");
     device.answers("2.02");
-    const cbor = device.hears("CON PUT /0/10 112");
+    device.hears("CON PUT /0/10 112");
     device.answers(refusal);
-    const tlv = device.hears("CON PUT /0/10 11542");
-    assert.notDeepEqual(tlv.payload, cbor.payload);
+    device.hears("CON PUT /0/10 11542");
     device.answers("2.04");
-    device.hears("CON PUT /1/10 11542");
-    device.answers(refusal);
+    for (const format of [11542, 110, 11544]) {
+      device.hears(`CON PUT /1/10 ${format}`);
+      device.answers(refusal);
+    }
     device.hearsNothing();
-    assert.deepEqual(world.told(), ["commenced urn:dev:1", "failed urn:dev:1 request-failed"], "TLV refused is the end");
+    assert.deepEqual(world.told(), ["commenced urn:dev:1", "failed urn:dev:1 request-failed"], "there is no other format");
   }
 });
 
-test("the TLV a refused format is rewritten to is the TLV the profile makes", () => {
+test("each format has a payload of its own: that which the profile makes in it", () => {
   const world = new World();
-  const payloads = ["", "&pct=112"].map((preference) => {
+  const written = (preference: string, refusals: number): Buffer => {
     const device = world.device("id-urn:dev:1");
     begin(device, `POST /bs?ep=urn:dev:1${preference}`);
     for (const line of ["CON DELETE /0", "CON DELETE /1"]) {
       device.hears(line);
       device.answers("2.02");
     }
-    if (preference === "") return device.hears("CON PUT /0/10 11542").payload;
-    device.hears("CON PUT /0/10 112");
-    device.answers("4.06");
-    return device.hears("CON PUT /0/10 11542").payload;
-  });
-  assert.deepEqual(payloads[1], payloads[0]);
+    for (let refused = 0; refused < refusals; refused++) {
+      device.heard.splice(0, device.heard.length - 1);
+      const format = [112, 11542][refused];
+      device.hears(`CON PUT /0/10 ${format}`);
+      device.answers("4.15");
+    }
+    return device.heard[0]?.payload ?? Buffer.alloc(0);
+  };
+  assert.deepEqual(written("&pct=112", 1), written("", 0), "TLV");
+  assert.deepEqual(written("&pct=112", 2), written("&pct=110", 0), "SenML JSON");
+});
+
+test("a Write that is refused for another reason is not tried in another format", () => {
+  const world = new World();
+  const device = world.device("id-urn:dev:1");
+  begin(device, "POST /bs?ep=urn:dev:1&pct=112");
+  for (const line of ["CON DELETE /0", "CON DELETE /1"]) {
+    device.hears(line);
+    device.answers("2.02");
+  }
+  device.hears("CON PUT /0/10 112");
+  device.answers("5.00");
+  device.hearsNothing();
+  assert.deepEqual(world.told(), ["commenced urn:dev:1", "failed urn:dev:1 request-failed"]);
+});
+
+test("a resource is written as plain text first, and a refusal of that says nothing of the other writes", () => {
+  /*
+   *                               <--  CON PUT /3/0/15  (text/plain)
+   * ACK 4.06                      -->
+   *                               <--  CON PUT /3/0/15  (SenML JSON)
+   * ACK 2.04                      -->
+   *                               <--  CON PUT /3/0/14  (text/plain)
+   */
+  const objects = { "/3/0/15": "Europe/Berlin", "/3/0/14": "+01:00" };
+  const world = new World({ profiles: { default: { ...PROFILE, resourceFormat: "plain", objects } } });
+  const device = world.device("id-urn:dev:1");
+  begin(device, "POST /bs?ep=urn:dev:1&pct=110");
+  for (const [line, code] of [
+    ["CON DELETE /0", "2.02"],
+    ["CON DELETE /1", "2.02"],
+    ["CON PUT /0/10 110", "2.04"],
+    ["CON PUT /1/10 110", "2.04"],
+    ["CON PUT /3/0/15 0", "4.06"],
+    ["CON PUT /3/0/15 110", "2.04"],
+    ["CON PUT /3/0/14 0", "2.04"],
+    ["CON POST /bs", "2.04"],
+  ] as const) {
+    device.hears(line);
+    device.answers(code);
+  }
+  assert.deepEqual(world.told(), ["commenced urn:dev:1", "completed urn:dev:1"]);
 });
 
 test("pct chooses the format of the writes", () => {
@@ -191,6 +223,7 @@ test("pct chooses the format of the writes", () => {
     ["&pct=11542", 11542],
     ["&pct=110", 110],
     ["&pct=112", 112],
+    ["&pct=11544", 11544],
   ] as const) {
     const device = new World().device("id-urn:dev:1");
     begin(device, `POST /bs?ep=urn:dev:1${preference}`);
@@ -200,71 +233,6 @@ test("pct chooses the format of the writes", () => {
     }
     device.hears(`CON PUT /0/10 ${format}`);
   }
-});
-
-test("an unanswered request is sent again, then once more under a new message id, then the session fails", () => {
-  /*
-   *                               <--  CON DELETE /0 [id 1]   at 0, 1, 3, 7 s
-   *                               <--  CON DELETE /0 [id 2]   the same
-   *                                              failed request-failed
-   */
-  const world = new World();
-  const device = world.device("id-urn:dev:1");
-  begin(device);
-  world.passes(50_000);
-  const sent = device.heard.splice(0).map(({ code, messageId }) => `${code} ${messageId}`);
-  const ids = new Set(sent);
-  assert.equal(ids.size, 2, "two message ids");
-  assert.equal(sent.length, 8, "each four times");
-  assert.deepEqual(world.told(), ["commenced urn:dev:1", "failed urn:dev:1 request-failed"]);
-});
-
-test("an answer to the second message id lets the session go on", () => {
-  const world = new World();
-  const device = world.device("id-urn:dev:1");
-  begin(device);
-  const first = device.hears("CON DELETE /0");
-  while (device.heard.at(-1)?.messageId === undefined || device.heard.at(-1)?.messageId === first.messageId) world.passes(500);
-  device.heard.splice(0, device.heard.length - 1);
-  device.hears("CON DELETE /0");
-  device.answers("2.02");
-  device.hears("CON DELETE /1");
-});
-
-test("Finish is repeated for as long as the session may last", () => {
-  const world = new World();
-  const device = world.device("id-urn:dev:1");
-  begin(device);
-  configure(device);
-  world.passes(59_000);
-  const ids = new Set(device.heard.splice(0).map(({ messageId }) => messageId));
-  assert.ok(ids.size >= 3, `${ids.size} message ids`);
-  assert.deepEqual(world.told(), ["commenced urn:dev:1"]);
-  world.passes(1100);
-  assert.deepEqual(world.told(), ["failed urn:dev:1 deadline"]);
-});
-
-test("4.06 at Finish fails the session with finish-failed", () => {
-  const world = new World();
-  const device = world.device("id-urn:dev:1");
-  begin(device);
-  configure(device);
-  device.answers("4.06");
-  assert.equal(world.reports[1]?.cause, "finish-failed");
-  assert.equal(world.reports[1]?.detail, "the device answered Finish with 4.06");
-});
-
-test("a device that only acknowledges runs into the deadline", () => {
-  const world = new World({ service: { sessionDeadline: 10_000 } });
-  const device = world.device("id-urn:dev:1");
-  begin(device);
-  device.hears("CON DELETE /0");
-  device.empties("ACK");
-  world.passes(9900);
-  assert.deepEqual(world.told(), ["commenced urn:dev:1"]);
-  world.passes(200);
-  assert.deepEqual(world.told(), ["failed urn:dev:1 deadline"]);
-  device.hearsNothing();
 });
 
 test("a second authenticated request takes the place of the first session", () => {
@@ -337,15 +305,6 @@ test("an association that ends, or is replaced by another handshake of the same 
   begin(anew);
   anew.hears("CON DELETE /0");
   assert.deepEqual(world.told(), ["commenced urn:dev:1"]);
-});
-
-test("a device that rejects a request with a Reset fails its session", () => {
-  const world = new World();
-  const device = world.device("id-urn:dev:1");
-  begin(device);
-  device.hears("CON DELETE /0");
-  device.empties("RST");
-  assert.equal(world.reports[1]?.detail, "Delete /0: the device rejected it with a Reset");
 });
 
 test("session ids are unique and name the start of the instance", () => {

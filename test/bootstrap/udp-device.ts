@@ -1,17 +1,37 @@
-import { CoapEndpoint, type IncomingRequest, type ResponseCode } from "../../src/coap/index.ts";
-import type { Assignment } from "../../src/control/index.ts";
-import { type CloseReason, DtlsClient, loadOpenSsl } from "../../src/dtls/index.ts";
+import {
+  CoapEndpoint,
+  type CoapRequest,
+  type CoapResponse,
+  type IncomingRequest,
+  type RequestResult,
+  type ResponseCode,
+} from "../../src/coap/index.ts";
+import { type ClientCredential, type CloseReason, DtlsClient, loadOpenSsl } from "../../src/dtls/index.ts";
 import { openUdp, systemClock, systemRandom, Ticker, type UdpSocket } from "../../src/net/index.ts";
+import type { PskAssignment } from "./lockstep.ts";
 
 /** A device on a real socket: what it says and how it answers is up to the test. */
 export interface UdpDeviceOptions {
   readonly port: number;
   readonly address?: string;
   /** For DTLS; plain CoAP if absent. */
-  readonly psk?: { readonly identity: string; readonly key: Uint8Array; readonly serverName?: string };
-  /** The answer to a request of the instance, null for none; 2.02 and 2.04 unless it says so. */
-  answer?(method: string, path: string): ResponseCode | null | undefined;
+  readonly credential?: ClientCredential;
+  readonly serverName?: string;
+  /** Changes datagrams on their way out. */
+  readonly bend?: (datagram: Uint8Array) => Uint8Array;
+  /** The answer to a request of the instance, null for none; 2.02, 2.04 and {@link DISCOVERED} unless it says so. */
+  answer?(method: string, path: string): Answer | null | undefined;
 }
+
+/** A code, or a whole response. */
+export type Answer = ResponseCode | CoapResponse;
+
+/** What a client has at the factory: its bootstrap account, at the instance where Wakaama and most others keep it. */
+export const DISCOVERED: CoapResponse = {
+  code: "2.05",
+  contentFormat: 40,
+  payload: Buffer.from("</>;lwm2m=1.1,</0/0>,</1>,</3/0>"),
+};
 
 type Host = { readonly key: string };
 const SERVER: Host = { key: "server" };
@@ -56,16 +76,15 @@ export class UdpDevice {
 
   /** Shakes hands, from the same port also a second time; done when the association is secured. */
   connect(): Promise<void> {
-    const { psk } = this.#options;
-    if (psk === undefined) return Promise.resolve();
+    const { credential, serverName } = this.#options;
+    if (credential === undefined) return Promise.resolve();
     if (this.#dtls !== undefined) this.#ticker.remove(this.#dtls);
     return new Promise((resolve) => {
       this.#dtls = new DtlsClient(
         loadOpenSsl(),
         {
-          psk: psk.key,
-          identity: Buffer.from(psk.identity),
-          ...(psk.serverName === undefined ? {} : { serverName: psk.serverName }),
+          credential,
+          ...(serverName === undefined ? {} : { serverName }),
         },
         {
           send: (datagram) => this.throws(datagram),
@@ -84,19 +103,21 @@ export class UdpDevice {
 
   /** Sends a datagram as it is. */
   throws(datagram: Uint8Array): void {
-    this.#socket.send(datagram, this.#options.port, this.#options.address ?? "127.0.0.1");
+    this.#socket.send(this.#options.bend?.(datagram) ?? datagram, this.#options.port, this.#options.address ?? "127.0.0.1");
   }
 
   /** Sends a request and gives the answer's code and payload. */
-  request(method: "GET" | "POST", path: readonly string[], query: readonly string[]): Promise<string> {
+  async request(method: "GET" | "POST", path: readonly string[], query: readonly string[]): Promise<string> {
+    const result = await this.asks({ method, path, query });
+    if ("failure" in result) return result.failure;
+    const { code, payload } = result.response;
+    return [code, Buffer.from(payload).toString()].filter((part) => part !== "").join(" ");
+  }
+
+  /** Sends a request and gives the whole result. */
+  asks(request: CoapRequest): Promise<RequestResult> {
     return new Promise((resolve) => {
-      this.#coap.request(SERVER, { method, path, query }, systemClock.now(), (result) => {
-        if ("failure" in result) resolve(result.failure);
-        else
-          resolve(
-            [result.response.code, Buffer.from(result.response.payload).toString()].filter((part) => part !== "").join(" "),
-          );
-      });
+      this.#coap.request(SERVER, request, systemClock.now(), resolve);
     });
   }
 
@@ -122,17 +143,14 @@ export class UdpDevice {
     this.requests.push(`${request.method} ${path}`);
     const chosen = this.#options.answer?.(request.method, path);
     if (chosen === null) return;
-    const code = chosen ?? (request.method === "DELETE" ? "2.02" : "2.04");
-    request.respond({ code }, now);
+    const usual = request.method === "GET" ? DISCOVERED : request.method === "DELETE" ? "2.02" : "2.04";
+    const answer = chosen ?? usual;
+    request.respond(typeof answer === "string" ? { code: answer } : answer, now);
     if (path === "/bs") this.#finished();
   }
 }
 
-/** The device of an assignment. */
-export function pskOf(assignment: Assignment, serverName?: string): NonNullable<UdpDeviceOptions["psk"]> {
-  return {
-    identity: assignment.identity,
-    key: Buffer.from(assignment.psk ?? "", "hex"),
-    ...(serverName === undefined ? {} : { serverName }),
-  };
+/** The credential of an assignment's device. */
+export function pskOf({ identity, psk }: PskAssignment): Extract<ClientCredential, { mode: "psk" }> {
+  return { mode: "psk", identity: Buffer.from(identity), psk: Buffer.from(psk, "hex") };
 }
