@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import type { DialogueOptions, LwM2mVersion } from "../device/index.ts";
 import { addressAndPort } from "../lib/address.ts";
 import { InvalidInput } from "../lib/errors.ts";
 import type { Recipe } from "../naming/index.ts";
@@ -12,6 +13,8 @@ export interface DeviceSideOptions {
   readonly server?: string;
   readonly recipe?: string;
   readonly resolver?: readonly string[];
+  readonly lwm2m?: LwM2mVersion;
+  readonly pack?: boolean;
   readonly clockOffset?: number;
   readonly loss: number;
   readonly duplicate: number;
@@ -21,6 +24,7 @@ export interface DeviceSideOptions {
 /** Adds them to a command. */
 export function deviceSideOptions(command: Command): Command {
   return command
+    .optionsGroup("Where it bootstraps:")
     .option("-c, --config <file>", "take URI, recipe and resolver from this configuration")
     .option("--server <uri>", "static bootstrap URI, as the factory wrote it")
     .option(
@@ -32,28 +36,35 @@ export function deviceSideOptions(command: Command): Command {
       "DNS resolvers to ask (default: the configuration's nameserver, else the system's)",
       parseResolvers,
     )
+    .optionsGroup("How it behaves:")
+    .addOption(
+      new Option("--lwm2m <version>", "LwM2M version it speaks (default: 1.1; with --pack 1.2)").choices(["1.0", "1.1", "1.2"]),
+    )
+    .option("--pack", "ask for a Bootstrap-Pack first; 1.2 does")
+    .option("--no-pack", "as 1.2, but ask for no Pack")
     .option("--clock-offset <time>", "a clock that is off, such as -4m", parseSpan)
     .addOption(new Option("--loss <share>", "share of datagrams lost, both ways").argParser(parseShare).default(0))
     .addOption(new Option("--duplicate <share>", "share of datagrams doubled").argParser(parseShare).default(0))
     .addOption(new Option("--reorder <share>", "share of datagrams held back").argParser(parseShare).default(0));
 }
 
-/** The world the devices find, made of flags and configuration. */
+/** The world the devices find, and how they behave in it: made of flags and configuration. */
 export interface DeviceSide {
-  readonly uri: string;
+  /** The static bootstrap URI, if flags or configuration say it. */
+  readonly uri: string | undefined;
   readonly recipe: Recipe | undefined;
   readonly resolvers: readonly string[] | undefined;
   readonly clockOffset: number;
   readonly impairment: Impairment | undefined;
+  readonly dialogue: DialogueOptions;
 }
 
-/** @throws InvalidInput where neither says the static URI */
+/** @throws InvalidInput */
 export function deviceSide(options: DeviceSideOptions): DeviceSide {
   const config = options.server === undefined || options.config !== undefined ? findConfig(options.config) : undefined;
   const uri = options.server ?? config?.uri;
-  if (uri === undefined) throw new InvalidInput("--server: give the static bootstrap URI, or a --config that has it");
-  checkScheme(uri, options.server === undefined ? "uri" : "--server");
-  const { loss, duplicate, reorder } = options;
+  if (uri !== undefined) checkScheme(uri, options.server === undefined ? "uri" : "--server");
+  const { loss, duplicate, reorder, lwm2m, pack } = options;
   return {
     uri,
     recipe:
@@ -65,7 +76,14 @@ export function deviceSide(options: DeviceSideOptions): DeviceSide {
     resolvers: options.resolver ?? (config && resolversOf(config)),
     clockOffset: options.clockOffset ?? 0,
     impairment: loss + duplicate + reorder > 0 ? { loss, duplicate, reorder } : undefined,
+    dialogue: { ...(lwm2m === undefined ? {} : { version: lwm2m }), ...(pack === undefined ? {} : { pack }) },
   };
+}
+
+/** The static URI of new devices. @throws InvalidInput where neither flags nor configuration say it */
+export function staticUriOf({ uri }: DeviceSide): string {
+  if (uri === undefined) throw new InvalidInput("--server: give the static bootstrap URI, or a --config that has it");
+  return uri;
 }
 
 /** The embedded nameserver's addresses, as a resolver setting. */

@@ -20,6 +20,7 @@ export { type FactorySettings, factoryTree, type KeyMaterial } from "./factory.t
 export type { Failure, FailureCause } from "./failure.ts";
 export { FLEET_LIMITS, FLEET_RETRY, type FleetDevice, type FleetOptions, type FleetRun, runFleet } from "./fleet.ts";
 export { type FleetResult, type FleetSummary, percentile } from "./fleet-summary.ts";
+export { deviceObjects } from "./objects.ts";
 export {
   type LwM2mVersion,
   type OperationContext,

@@ -48,9 +48,13 @@ const DEVICE: ObjectDefinition = {
 };
 
 /** The objects every device has: those of the bootstrap interface, the Berth object, and Device. */
-export const DEVICE_OBJECTS: ObjectDefinitions = new Map([...CORE_OBJECTS, [DEVICE.id, DEVICE]]);
+export const DEVICE_OBJECTS: ObjectDefinitions = byId([...CORE_OBJECTS.values(), DEVICE]);
 
 /** The objects of a device that has `more`, each in place of the one of {@link DEVICE_OBJECTS} with its id. */
 export function deviceObjects(more: ObjectDefinitions = new Map()): ObjectDefinitions {
-  return more.size === 0 ? DEVICE_OBJECTS : new Map([...[...DEVICE_OBJECTS, ...more].sort(([a], [b]) => a - b)]);
+  return more.size === 0 ? DEVICE_OBJECTS : byId([...DEVICE_OBJECTS.values(), ...more.values()]);
+}
+
+function byId(definitions: readonly ObjectDefinition[]): ObjectDefinitions {
+  return new Map([...new Map(definitions.map((object) => [object.id, object]))].sort(([a], [b]) => a - b));
 }

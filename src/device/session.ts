@@ -242,7 +242,10 @@ export class BootstrapSession {
     // A request that overtook the 2.04 says as much as the 2.04 itself.
     const { tree, device } = this.#options;
     const done = performOperation(phase.name === "configuring" ? phase.tree : tree, request, { ...device, before: tree });
-    if (done.finished) return this.#finish(request, done.tree);
+    if (done.finished) {
+      this.#finish(request, done.tree);
+      return;
+    }
     request.respond(done.response, this.#now);
     const inconsistent = request.method === "POST" && done.response.code === Code.notAcceptable;
     this.#configure(

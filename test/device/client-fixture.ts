@@ -2,6 +2,7 @@ import {
   type Attempt,
   BootstrapClient,
   type BootstrapResult,
+  type DeviceEvents,
   type DeviceOptions,
   type FactorySettings,
   type Failure,
@@ -39,14 +40,16 @@ export function start(
     factory?: Partial<FactorySettings>;
     clockOffset?: Milliseconds;
     recipe?: Recipe | "none";
+    events?: DeviceEvents;
   } = {},
 ): Story {
-  const { factory, clockOffset, recipe = BERTH_1, ...rest } = options;
-  const tree = factoryTree({ uri: URI, identity: "dev-1", psk: PSK, ...factory });
+  const { factory, clockOffset, recipe = BERTH_1, events, ...rest } = options;
+  const tree = rest.tree ?? factoryTree({ uri: URI, identity: "dev-1", psk: PSK, ...factory });
   const attempts: Story["attempts"] = [];
   const failures: Story["failures"] = [];
-  const device = { endpoint: ENDPOINT, tree, ...(recipe === "none" ? {} : { recipe }), ...rest };
+  const device = { endpoint: ENDPOINT, ...(recipe === "none" ? {} : { recipe }), ...rest, tree };
   const client = new BootstrapClient(device, world.environment(clockOffset), {
+    ...events,
     attempt: (attempt) => void attempts.push(attempt),
     failed: (failure) => void failures.push({ ...failure, at: world.clock.now() }),
     closed: () => {

@@ -9,7 +9,14 @@ import { type Association, DtlsServer, loadOpenSsl } from "../../src/dtls/index.
 import { fromHex, utf8 } from "../../src/lib/bytes.ts";
 import type { Clock, Instant } from "../../src/lib/clock.ts";
 import type { Random } from "../../src/lib/random.ts";
-import { ContentFormat, encodeContent, objectInstance, single } from "../../src/lwm2m/index.ts";
+import {
+  ContentFormat,
+  encodeContent,
+  type ObjectInstance,
+  objectInstance,
+  type Resource,
+  single,
+} from "../../src/lwm2m/index.ts";
 import type { Machine } from "../../src/net/index.ts";
 import type { Address, World } from "./world.ts";
 
@@ -25,9 +32,32 @@ export type Script = readonly CoapRequest[];
 export const DELETE_ALL: CoapRequest = { method: "DELETE", path: [] };
 export const FINISH: CoapRequest = { method: "POST", path: ["bs"] };
 
-/** Writes the Security object of the LwM2M server with this short server id. */
-export function writeSecurity(ssid: number, format: number = ContentFormat.tlv, instance = 1): CoapRequest {
-  const written = objectInstance(0, instance, [
+/** A Bootstrap-Write of one instance. */
+export function write(instance: ObjectInstance, format: number = ContentFormat.tlv): CoapRequest {
+  const { objectId, id } = instance;
+  const payload = encodeContent(format, [objectId, id], [instance]);
+  return { method: "PUT", path: [String(objectId), String(id)], contentFormat: format, payload };
+}
+
+/** A bootstrap account with a pre-shared key, and what else it is to have. */
+export function bootstrapAccount(
+  instance: number,
+  { uri = "coaps://bs2.example.com", key = PSK, more = [] }: { uri?: string; key?: Uint8Array; more?: readonly Resource[] } = {},
+): ObjectInstance {
+  return objectInstance(0, instance, [
+    single(0, { type: "string", value: uri }),
+    single(1, { type: "boolean", value: true }),
+    single(2, { type: "integer", value: 0 }),
+    single(3, { type: "opaque", value: utf8("dev-1") }),
+    single(4, { type: "opaque", value: new Uint8Array() }),
+    single(5, { type: "opaque", value: key }),
+    ...more,
+  ]);
+}
+
+/** The Security object of the LwM2M server with this short server id. */
+export function security(ssid: number, instance = 1, more: readonly Resource[] = []): ObjectInstance {
+  return objectInstance(0, instance, [
     single(0, { type: "string", value: "coaps://dm.example.com:5684" }),
     single(1, { type: "boolean", value: false }),
     single(2, { type: "integer", value: 0 }),
@@ -35,20 +65,26 @@ export function writeSecurity(ssid: number, format: number = ContentFormat.tlv, 
     single(4, { type: "opaque", value: new Uint8Array() }),
     single(5, { type: "opaque", value: PSK }),
     single(10, { type: "integer", value: ssid }),
+    ...more,
   ]);
-  const payload = encodeContent(format, [0, instance], [written]);
-  return { method: "PUT", path: ["0", String(instance)], contentFormat: format, payload };
 }
 
-/** Writes the Server object that goes with {@link writeSecurity}. */
-export function writeServer(ssid: number, format: number = ContentFormat.tlv): CoapRequest {
-  const written = objectInstance(1, 0, [
+/** The Server object that goes with {@link security}. */
+export function server(ssid: number, instance = 0): ObjectInstance {
+  return objectInstance(1, instance, [
     single(0, { type: "integer", value: ssid }),
     single(1, { type: "integer", value: 300 }),
     single(6, { type: "boolean", value: true }),
     single(7, { type: "string", value: "U" }),
   ]);
-  return { method: "PUT", path: ["1", "0"], contentFormat: format, payload: encodeContent(format, [1, 0], [written]) };
+}
+
+export function writeSecurity(ssid: number, format: number = ContentFormat.tlv): CoapRequest {
+  return write(security(ssid), format);
+}
+
+export function writeServer(ssid: number, format: number = ContentFormat.tlv): CoapRequest {
+  return write(server(ssid), format);
 }
 
 export const GOOD_SCRIPT: Script = [DELETE_ALL, writeSecurity(123), writeServer(123), FINISH];
@@ -69,8 +105,8 @@ export class ScriptedServer implements Machine {
   readonly dtls: DtlsServer | undefined;
   readonly coap: CoapEndpoint<Peer>;
   script: Script = GOOD_SCRIPT;
-  /** The answer to the Bootstrap-Request; undefined stays silent. */
-  answer: CoapResponse | undefined = { code: "2.04" };
+  /** The answer to a request of a device, or what makes it; undefined stays silent. */
+  answer: CoapResponse | undefined | ((request: IncomingRequest<Peer>) => CoapResponse | undefined) = { code: "2.04" };
   /** Whether to say close_notify after Finish. */
   closes = true;
   readonly requests: IncomingRequest<Peer>[] = [];
@@ -148,9 +184,10 @@ export class ScriptedServer implements Machine {
 
   #request(request: IncomingRequest<Peer>): void {
     this.requests.push(request);
-    if (this.answer === undefined) return;
-    request.respond(this.answer, this.world.clock.now());
-    if (this.answer.code === "2.04") this.#play(request.peer, request.query, 0);
+    const answer = typeof this.answer === "function" ? this.answer(request) : this.answer;
+    if (answer === undefined) return;
+    request.respond(answer, this.world.clock.now());
+    if (answer.code === "2.04") this.#play(request.peer, request.query, 0);
   }
 
   /** Repeats a step that is not answered under a new message id, as Berth's instances do. */

@@ -1,90 +1,136 @@
 import type { Command } from "commander";
-import { BootstrapClient, describeTree, factoryTree, systemEnvironment } from "../../device/index.ts";
+import {
+  BootstrapClient,
+  type BootstrapResult,
+  type DeviceState,
+  describeTree,
+  factoryTree,
+  isConfigured,
+  type ObjectTree,
+  StateFile,
+  systemEnvironment,
+  withoutBootstrapAccount,
+} from "../../device/index.ts";
 import { fromHex } from "../../lib/bytes.ts";
-import { InvalidInput } from "../../lib/errors.ts";
-import { openImpairedUdp, systemRandom } from "../../net/index.ts";
-import { readText } from "../config.ts";
-import { type DeviceSideOptions, deviceSide, deviceSideOptions } from "../device-options.ts";
+import type { Instant } from "../../lib/clock.ts";
+import { openImpairedUdp, systemClock, systemRandom } from "../../net/index.ts";
+import { type CredentialOptions, credentialSettings, credentialOptions } from "../credential-options.ts";
+import { type DeviceSide, type DeviceSideOptions, deviceSide, deviceSideOptions, staticUriOf } from "../device-options.ts";
 import { parseCounter, parseLimit } from "../numbers.ts";
 import { print, say } from "../terminal.ts";
 
-interface DeviceCommandOptions extends DeviceSideOptions {
+interface DeviceCommandOptions extends DeviceSideOptions, CredentialOptions {
   readonly endpoint: string;
-  readonly identity?: string;
-  readonly psk?: string;
-  readonly pskFile?: string;
   readonly secret?: string;
   readonly counter?: string;
   readonly attempts: number;
+  readonly state?: string;
+  readonly again?: true;
   readonly json?: true;
 }
 
 /** Longer than until an instance sends its Finish a second time, ms. */
 const LINGER = 2000;
 
+const EPILOGUE = `
+With --state the device is one that outlives its process, as in the field: server, recipe, credential, secret and counter
+are written into it at its first start, and are read from the file from then on.`;
+
 /** `berth device`: plays one device. */
 export function addDevice(program: Command): void {
-  deviceSideOptions(program.command("device"))
+  const command = program
+    .command("device")
     .description("play one LwM2M device: bootstrap it and print the objects it ends with")
     .requiredOption("--endpoint <name>", "endpoint client name")
-    .option("--identity <text>", "PSK identity (default: the endpoint client name)")
-    .option("--psk <hex>", "pre-shared key; not needed with coap:")
-    .option("--psk-file <file>", "the same from a file, out of sight of others on this host")
-    .option("--secret <hex>", "what names are made of (default: the key)")
-    .option("--counter <n>", "for recipes that count: the lowest number not used yet")
     .option("--attempts <n>", "give up after so many", parseLimit, 10)
     .option("--json", "print the result as one JSON object")
-    .action(async (options: DeviceCommandOptions) => {
-      const { uri, recipe, resolvers, clockOffset, impairment } = deviceSide(options);
-      const { endpoint, identity = endpoint, attempts } = options;
-      const psk = keyOf(options);
-      if (psk === undefined && /^coaps:/i.test(uri)) throw new InvalidInput("--psk: coaps: needs the device's pre-shared key");
-      const world = systemEnvironment({ clockOffset, ...(resolvers === undefined ? {} : { resolvers }) });
-      const client = new BootstrapClient(
-        {
-          endpoint,
-          tree: factoryTree({ uri, identity, ...(psk === undefined ? {} : { psk }) }),
-          maxAttempts: attempts,
-          ...(recipe === undefined ? {} : { recipe }),
-          ...(options.secret === undefined ? {} : { secret: fromHex(options.secret, "--secret") }),
-          ...(options.counter === undefined ? {} : { counter: parseCounter(options.counter) }),
-        },
-        impairment === undefined
-          ? world
-          : { ...world, openSocket: (socket) => openImpairedUdp(socket, impairment, systemRandom) },
-        {
-          attempt: ({ number, address, port, kind }) => say(`attempt ${number}: ${kind} name, ${address} port ${port}`),
-          failed: ({ attempt, cause, detail, retryIn }) =>
-            say(
-              `attempt ${attempt} failed: ${cause}${detail ? ` (${detail})` : ""}${retryIn === undefined ? "" : `; next in ${(retryIn / 1000).toFixed(1)} s`}`,
-            ),
-        },
-      );
-      const result = await client.bootstrap();
-      // It goes on answering what the instance repeats, for as long as repeats come on a network that loses nothing.
-      if (impairment === undefined) setTimeout(() => client.stop(), LINGER).unref();
-      const tree = describeTree(result.tree);
-      const { number, address, port, elapsed } = result;
-      if (options.json) {
-        print(
-          JSON.stringify({
-            endpoint,
-            completed: true,
-            attempts: number,
-            instance: `${address}:${port}`,
-            milliseconds: Math.round(elapsed),
-            tree,
-          }),
-        );
-      } else {
-        say(`bootstrapped by ${address} port ${port} in ${Math.round(elapsed)} ms`);
-        for (const [path, value] of Object.entries(tree)) print(`${path} = ${value}`);
-      }
-    });
+    .option("--state <file>", "keep what the device holds in this file, over restarts and loss of power")
+    .option("--again", "with --state: bootstrap even if it is configured already");
+  deviceSideOptions(command)
+    .optionsGroup("What its names are made of:")
+    .option("--secret <hex>", "in place of the pre-shared or raw public key")
+    .option("--counter <n>", "for recipes that count: the lowest number not used yet");
+  credentialOptions(command)
+    .addHelpText("after", EPILOGUE)
+    .action((options: DeviceCommandOptions) => play(options));
 }
 
-function keyOf({ psk, pskFile }: DeviceCommandOptions): Uint8Array | undefined {
-  if (psk !== undefined && pskFile !== undefined) throw new InvalidInput("give --psk or --psk-file, not both");
-  if (pskFile !== undefined) return fromHex(readText(pskFile).trim(), pskFile);
-  return psk === undefined ? undefined : fromHex(psk, "--psk");
+async function play(options: DeviceCommandOptions): Promise<void> {
+  const side = deviceSide(options);
+  const file = options.state === undefined ? undefined : new StateFile(options.state);
+  const kept = file && current(file, systemClock.now() + side.clockOffset);
+  if (kept !== undefined) {
+    say(`${options.state}: the device as it was left`);
+    if (isConfigured(kept.tree) && options.again === undefined) {
+      say("it is configured already; --again bootstraps it once more");
+      return tell(options, kept.tree);
+    }
+  }
+  const state = kept ?? { tree: factoryTreeOf(options, side) };
+  const client = deviceClient(options, side, state, file);
+  if (kept === undefined) file?.save(state);
+  const result = await client.bootstrap();
+  // It goes on answering what the instance repeats, for as long as repeats come on a network that loses nothing.
+  if (side.impairment === undefined) setTimeout(() => client.stop(), LINGER).unref();
+  tell(options, result.tree, result);
+}
+
+/** What the file holds now: an account whose time was over while nothing ran is purged. */
+function current(file: StateFile, now: Instant): DeviceState | undefined {
+  const state = file.load();
+  if (state?.accountExpires === undefined || state.accountExpires > now) return state;
+  const purged = { tree: withoutBootstrapAccount(state.tree) };
+  file.save(purged);
+  return purged;
+}
+
+function factoryTreeOf(options: DeviceCommandOptions, side: DeviceSide): ObjectTree {
+  const { endpoint, secret, counter } = options;
+  const uri = staticUriOf(side);
+  return factoryTree({
+    uri,
+    ...credentialSettings(options, endpoint, uri),
+    ...(side.recipe === undefined ? {} : { recipe: side.recipe }),
+    ...(secret === undefined ? {} : { secret: fromHex(secret, "--secret") }),
+    ...(counter === undefined ? {} : { counter: parseCounter(counter) }),
+  });
+}
+
+function deviceClient(
+  { endpoint, attempts }: DeviceCommandOptions,
+  { resolvers, clockOffset, impairment, dialogue }: DeviceSide,
+  state: DeviceState,
+  store: StateFile | undefined,
+): BootstrapClient {
+  const world = systemEnvironment({ clockOffset, ...(resolvers === undefined ? {} : { resolvers }) });
+  const client: BootstrapClient = new BootstrapClient(
+    { endpoint, ...state, ...dialogue, maxAttempts: attempts, ...(store === undefined ? {} : { store }) },
+    impairment === undefined ? world : { ...world, openSocket: (socket) => openImpairedUdp(socket, impairment, systemRandom) },
+    {
+      attempt: ({ number, address, port, kind }) => say(`attempt ${number}: ${kind} name, ${address} port ${port}`),
+      failed: ({ attempt, cause, detail, retryIn }) => {
+        const why = detail === undefined ? cause : `${cause} (${detail})`;
+        say(`attempt ${attempt} failed: ${why}${retryIn === undefined ? "" : `; next in ${(retryIn / 1000).toFixed(1)} s`}`);
+      },
+      // The process does not wait until an account is to be purged; the state file knows when.
+      lingered: () => client.stop(),
+    },
+  );
+  return client;
+}
+
+/** Tells what the device holds, and how it came by it if that was now. */
+function tell({ endpoint, json }: DeviceCommandOptions, held: ObjectTree, result?: BootstrapResult): void {
+  const tree = describeTree(held);
+  if (json) {
+    const { number: attempts = 0 } = result ?? {};
+    print(JSON.stringify({ endpoint, completed: true, attempts, ...(result && whereAndHowLong(result)), tree }));
+    return;
+  }
+  if (result !== undefined) say(`bootstrapped by ${result.address} port ${result.port} in ${Math.round(result.elapsed)} ms`);
+  for (const [path, value] of Object.entries(tree)) print(`${path} = ${value}`);
+}
+
+function whereAndHowLong({ address, port, elapsed }: BootstrapResult): { instance: string; milliseconds: number } {
+  return { instance: `${address}:${port}`, milliseconds: Math.round(elapsed) };
 }
