@@ -45,6 +45,3 @@ export function isPreferredFormat(format: number): boolean {
 export function isPackFormat(format: number): boolean {
   return format === ContentFormat.senmlCbor || format === ContentFormat.senmlJson || format === ContentFormat.lwm2mCbor;
 }
-
-/** The former name of {@link isPreferredFormat}. */
-export const isWriteFormat: typeof isPreferredFormat = isPreferredFormat;

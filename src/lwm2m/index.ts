@@ -4,7 +4,6 @@ export {
   ContentFormat,
   isPackFormat,
   isPreferredFormat,
-  isWriteFormat,
   WRITE_FORMATS,
   type WriteFormatName,
 } from "./content-format.ts";

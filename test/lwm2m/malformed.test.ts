@@ -7,21 +7,22 @@ import {
   decodeContent,
   decodeDiscover,
   decodeSenmlPack,
+  encodeContent,
   MalformedContent,
   type Path,
   parsePath,
+  UnsupportedContentFormat,
 } from "../../src/lwm2m/index.ts";
 
-const FORMATS = [ContentFormat.tlv, ContentFormat.senmlJson, ContentFormat.senmlCbor];
+const FORMATS = Object.values(ContentFormat).filter((format) => format !== ContentFormat.linkFormat);
 const PATHS: readonly Path[] = [[], [0], [0, 10], [1, 10], [2, 0, 2], [2, 0, 2, 101]];
 
-/** Reads, and fails the test for anything but a value or the one documented error. */
+/** Reads, and fails the test for anything but a value or the documented errors. */
 function survives(read: () => unknown): void {
   try {
     read();
   } catch (error) {
-    assert.ok(error instanceof MalformedContent, String(error));
-    assert.equal(error.code, "malformed-content");
+    if (!(error instanceof MalformedContent) && !(error instanceof UnsupportedContentFormat)) throw error;
   }
 }
 
@@ -37,16 +38,44 @@ test("random bytes are read or refused, in every format and at every level", () 
 
 test("random text with the marks of JSON and link format is read or refused", () => {
   const text = fc.array(
-    fc.constantFrom(...'[]{}":,\\<>;=/0123.-eE tn', '"bn"', '"n"', '"v"', '"/0/10/0"', "</0/1>", 'uri="', "\u0000", "ü"),
+    fc.constantFrom(
+      ...'[]{}":,\\<>;=/0123.-eE tn',
+      '"bn"',
+      '"n"',
+      '"v"',
+      '"e"',
+      '"sv"',
+      '"/0/10/0"',
+      "</0/1>",
+      'uri="',
+      "\u0000",
+      "ü",
+    ),
     { maxLength: 60 },
   );
   fc.assert(
     fc.property(text, (parts) => {
       const bytes = Buffer.from(parts.join(""), "utf8");
       survives(() => decodeContent(ContentFormat.senmlJson, [0], bytes));
+      survives(() => decodeContent(ContentFormat.omaJson, [0], bytes));
       survives(() => decodeDiscover(bytes));
     }),
     { numRuns: 3000 },
+  );
+});
+
+test("random CBOR heads are read or refused", () => {
+  const heads = [
+    0x00, 0x01, 0x18, 0x1b, 0x20, 0x40, 0x41, 0x5f, 0x60, 0x61, 0x7f, 0x80, 0x82, 0x83, 0x9f, 0xa0, 0xa1, 0xa2, 0xbf, 0xc0, 0xc1,
+  ];
+  const more = [0xc2, 0xc4, 0xd8, 0xf4, 0xf5, 0xf6, 0xf7, 0xf9, 0xfb, 0xff];
+  const cbor = fc.array(fc.constantFrom(...heads, ...more), { maxLength: 40 });
+  fc.assert(
+    fc.property(cbor, fc.constantFrom(...PATHS), (parts, path) => {
+      for (const format of [ContentFormat.senmlCbor, ContentFormat.lwm2mCbor, ContentFormat.cbor])
+        survives(() => decodeContent(format, path, Uint8Array.from(parts)));
+    }),
+    { numRuns: 5000 },
   );
 });
 
@@ -79,10 +108,27 @@ test("deep nesting and made-up sizes cost nothing", () => {
     [ContentFormat.senmlCbor, Buffer.concat([Buffer.of(0x81), Buffer.alloc(500_000, 0xd8)])],
     [ContentFormat.senmlCbor, Buffer.from("9affffffff", "hex")],
     [ContentFormat.senmlCbor, Buffer.from("81a100" + "7bffffffffffffffff", "hex")],
+    [ContentFormat.senmlCbor, Buffer.alloc(500_000, 0xc1)],
+    [ContentFormat.senmlCbor, Buffer.concat([Buffer.of(0x81, 0xa1, 0x00), Buffer.alloc(500_000, 0x7f)])],
+    [ContentFormat.senmlCbor, Buffer.concat([Buffer.of(0x81, 0xa1, 0x00, 0x7f), Buffer.alloc(500_000, 0x60)])],
+    [ContentFormat.lwm2mCbor, Buffer.alloc(500_000, 0xa1)],
+    [ContentFormat.lwm2mCbor, Buffer.alloc(500_000, 0xbf)],
+    [ContentFormat.lwm2mCbor, Buffer.concat([Buffer.of(0xa1), Buffer.alloc(500_000, 0x9f)])],
+    [ContentFormat.lwm2mCbor, Buffer.concat([Buffer.of(0xa1, 0x9f), Buffer.alloc(500_000, 0x00)])],
+    [ContentFormat.lwm2mCbor, Buffer.from("bb00000000ffffffff", "hex")],
+    [ContentFormat.lwm2mCbor, Buffer.from("bbffffffffffffffff", "hex")],
+    [ContentFormat.lwm2mCbor, Buffer.from("a19bffffffffffffffff", "hex")],
+    [ContentFormat.lwm2mCbor, Buffer.from("a1830000005bffffffffffffffff", "hex")],
+    [ContentFormat.lwm2mCbor, Buffer.from("a183000000c4821a7fffffff01", "hex")],
+    [ContentFormat.omaJson, Buffer.from("[".repeat(500_000))],
+    [ContentFormat.omaJson, Buffer.from(`{"e":${"[".repeat(500_000)}`)],
+    [ContentFormat.omaJson, Buffer.from(`{"e":[{"n":"1","v":${"9".repeat(1_000_000)}}]}`)],
     [ContentFormat.tlv, Buffer.from("d800ffffff00", "hex")],
   ];
   const start = process.cpuUsage();
   for (const [format, bytes] of hostile) assert.throws(() => decodeContent(format, [0, 0], bytes), { code: "malformed-content" });
+  for (const bytes of [Buffer.alloc(1_000_000, 0x39), Buffer.from(`0.${"0".repeat(1_000_000)}`)])
+    assert.throws(() => decodeContent(ContentFormat.text, [1, 0, 1], bytes), { code: "malformed-content" });
   assert.ok(process.cpuUsage(start).user < 2_000_000);
 });
 
@@ -99,7 +145,6 @@ const refuse = (format: number, path: Path, bytes: string, encoding: "hex" | "ut
 
 test("TLV that means nothing at its path is refused", () => {
   for (const [path, hex] of [
-    [[], "c10001"], // no object
     [[1], "c10001"], // a resource where instances stand
     [[1], "28ffff00"], // instance 65535
     [[1, 0], "0800 03 c10001".replaceAll(" ", "").replace("0800", "0801")], // the instance of another path
@@ -158,6 +203,43 @@ test("SenML that means nothing at its path is refused", () => {
   }
 });
 
+test("LwM2M JSON that means nothing at its path is refused", () => {
+  for (const text of [
+    "[]",
+    '{"e":[1]}',
+    '{"e":[{"n":"0"}]}', // no value
+    '{"e":[{"n":"0","v":1,"sv":"1"}]}', // two
+    '{"e":[{"n":"0","v":"1"}]}',
+    '{"e":[{"n":"0","sv":"1"}]}', // a string for an integer
+    '{"e":[{"n":"0","v":1},{"n":"0","v":1}]}',
+    '{"e":[{"n":"0","v":1}],"e":[]}',
+    '{"bn":"/1/1/","e":[{"n":"0","v":1}]}', // not below the path
+    '{"bn":"/1/","e":[{"n":"0","v":1}]}', // no resource
+    '{"bn":1,"e":[]}',
+    '{"bn":"/1/0/","e":[{"n":"10","ov":"1"}]}',
+    '{"bn":"/1/0/","e":[{"n":"1","ov":"1:1"}]}',
+    `{"bn":"/1/${"0".repeat(99)}/","e":[{"n":"0","v":1}]}`,
+    '{"e":[]} x',
+  ]) {
+    refuse(ContentFormat.omaJson, [1, 0], text, "utf8");
+  }
+  refuse(ContentFormat.omaJson, [0, 0], '{"e":[{"n":"5","sv":"a b"}]}', "utf8"); // an opaque that is not base64
+});
+
+test("names of LwM2M JSON continue the path of the request, or have a base name", () => {
+  for (const [path, text] of [
+    [[1, 0], '{"e":[{"n":"0","v":7}]}'],
+    [[1, 0, 0], '{"e":[{"n":"","v":7}]}'],
+    [[1, 0, 0], '{"e":[{"v":7}],"bt":5}'],
+    [[1, 0, 0], '{"bn":"/1/0/0","e":[{"v":7,"t":1}]}'],
+    [[1], '{"e":[{"n":"0/0","v":7}],"bn":"/1/"}'],
+    [[], '{"e":[{"n":"1/0/0","v":7}]}'],
+  ] as const) {
+    const [instance] = decodeContent(ContentFormat.omaJson, path, Buffer.from(text));
+    assert.deepEqual(instance?.resources.get(0), { kind: "single", id: 0, value: { type: "integer", value: 7 } }, text);
+  }
+});
+
 test("a resource no definition knows is kept: opaque in TLV, by its field in SenML", () => {
   const [tlv] = decodeContent(ContentFormat.tlv, [9999, 0], Buffer.from("c20501ff", "hex"));
   assert.deepEqual(tlv?.resources.get(5), { kind: "single", id: 5, value: { type: "opaque", value: Uint8Array.of(1, 255) } });
@@ -179,9 +261,11 @@ test("records of base fields only say where the next ones stand", () => {
   assert.deepEqual(instance?.resources.get(0), { kind: "single", id: 0, value: { type: "integer", value: 7 } });
 });
 
-test("a format Berth does not read has a code of its own", () => {
-  for (const format of [0, 40, 11543]) {
-    assert.throws(() => decodeContent(format, [1, 0], new Uint8Array()), { code: "unsupported-content-format" });
+test("a format Berth does not read, or not there, has a code of its own", () => {
+  for (const format of [0, 40, 42, 50, 60, 11543, 65535]) {
+    if (format !== ContentFormat.omaJson)
+      assert.throws(() => decodeContent(format, [1, 0], new Uint8Array()), { code: "unsupported-content-format" });
+    assert.throws(() => encodeContent(format, [1, 0], []), { code: "unsupported-content-format" });
     assert.throws(() => decodeSenmlPack(format, new Uint8Array()), { code: "unsupported-content-format" });
   }
 });

@@ -5,6 +5,7 @@ import {
   ContentFormat,
   decodeContent,
   encodeContent,
+  isPackFormat,
   multiple,
   type ObjectDefinitions,
   objectInstance,
@@ -17,7 +18,7 @@ import {
   toInteger,
 } from "../../src/lwm2m/index.ts";
 
-const FORMATS = [ContentFormat.tlv, ContentFormat.senmlJson, ContentFormat.senmlCbor];
+const FORMATS = [ContentFormat.tlv, ContentFormat.senmlJson, ContentFormat.senmlCbor, ContentFormat.lwm2mCbor];
 const TYPES: readonly ResourceType[] = ["string", "integer", "unsigned", "float", "boolean", "opaque", "time", "objlnk"];
 
 /** A resource's type follows from its id, so that any ids make a definition. */
@@ -26,8 +27,9 @@ const resources = new Map<number, ResourceDefinition>();
 for (let id = 0; id <= 65535; id += 1)
   resources.set(id, { id, name: `Resource ${id}`, multiple: false, mandatory: false, type: typeOf(id) });
 const OBJECT = 3;
-const EVERYTHING = { id: OBJECT, name: "Everything", version: "1.0", lwm2mVersion: "1.0", multiple: true, resources };
-const DEFINITIONS: ObjectDefinitions = new Map([[OBJECT, EVERYTHING]]);
+const OBJECTS = [0, OBJECT, 255, 256, 65535];
+const EVERYTHING = { name: "Everything", version: "1.0", lwm2mVersion: "1.0", multiple: true, resources };
+const DEFINITIONS: ObjectDefinitions = new Map(OBJECTS.map((objectId) => [objectId, { id: objectId, ...EVERYTHING }]));
 
 const integer = (min: bigint, max: bigint): fc.Arbitrary<number | bigint> => {
   const edges = [0n, 127n, 128n, 255n, 256n, 32767n, 32768n, 65536n, 2n ** 31n, 2n ** 32n, 2n ** 53n, 2n ** 63n, min, max];
@@ -99,6 +101,25 @@ for (const format of FORMATS) {
     );
   });
 
+  if (isPackFormat(format)) {
+    test(`format ${format}: instances of several objects, at the root`, () => {
+      const at = fc.tuple(fc.constantFrom(...OBJECTS), instanceId, someResources);
+      fc.assert(
+        fc.property(fc.uniqueArray(at, { maxLength: 5, selector: ([objectId, one]) => `${objectId}/${one}` }), (all) => {
+          all.sort(([a], [b]) => a - b);
+          const instances = all.map(([objectId, one, parts]) => objectInstance(objectId, one, parts));
+          assert.deepEqual(decodeContent(format, [], encodeContent(format, [], instances), DEFINITIONS), instances);
+        }),
+        { numRuns: 50 },
+      );
+    });
+  } else {
+    test(`format ${format}: cannot hold several objects`, () => {
+      assert.throws(() => encodeContent(format, [], []), { code: "unsupported-content-format" });
+      assert.throws(() => decodeContent(format, [], new Uint8Array()), { code: "unsupported-content-format" });
+    });
+  }
+
   test(`format ${format}: an instance without resources`, () => {
     const empty = objectInstance(OBJECT, 7, []);
     assert.deepEqual(decodeContent(format, [OBJECT, 7], encodeContent(format, [OBJECT, 7], [empty])), [empty]);
@@ -119,14 +140,41 @@ for (const format of FORMATS) {
   });
 }
 
-test("floats that JSON has no digits for survive in TLV and CBOR, and are refused in JSON", () => {
+for (const format of [ContentFormat.tlv, ContentFormat.lwm2mCbor]) {
+  test(`format ${format}: a multiple resource without instances, and instances without resources`, () => {
+    const some = [objectInstance(OBJECT, 0, [multiple(1, [])]), objectInstance(OBJECT, 256, [])];
+    assert.deepEqual(decodeContent(format, [OBJECT], encodeContent(format, [OBJECT], some), DEFINITIONS), some);
+  });
+}
+
+for (const format of [ContentFormat.text, ContentFormat.opaque, ContentFormat.cbor]) {
+  test(`format ${format}: one value of a resource or a resource instance`, () => {
+    fc.assert(
+      fc.property(instanceId, resource, (at, one) => {
+        const [first] = one.kind === "multiple" ? one.instances : [];
+        const part = first === undefined ? one : multiple(one.id, [first]);
+        const path = [OBJECT, at, one.id, ...(first === undefined ? [] : [first[0]])];
+        const instance = objectInstance(OBJECT, at, [part]);
+        const write = (): Uint8Array => encodeContent(format, path, [instance]);
+        if (format === ContentFormat.opaque && typeOf(one.id) !== "opaque")
+          assert.throws(write, { code: "unsupported-content-format" });
+        else assert.deepEqual(decodeContent(format, path, write(), DEFINITIONS), [instance]);
+      }),
+    );
+  });
+}
+
+test("floats that JSON has no digits for survive in TLV and CBOR, and are refused in JSON and text", () => {
   for (const number of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
     const one = objectInstance(OBJECT, 0, [single(3, { type: "float", value: number })]);
     const tlv = encodeContent(ContentFormat.tlv, [OBJECT, 0], [one]);
     assert.deepEqual(decodeContent(ContentFormat.tlv, [OBJECT, 0], tlv, DEFINITIONS), [one]);
     const cbor = encodeContent(ContentFormat.senmlCbor, [OBJECT, 0], [one]);
     assert.deepEqual(decodeContent(ContentFormat.senmlCbor, [OBJECT, 0], cbor, DEFINITIONS), [one]);
+    const packed = encodeContent(ContentFormat.lwm2mCbor, [OBJECT, 0], [one]);
+    assert.deepEqual(decodeContent(ContentFormat.lwm2mCbor, [OBJECT, 0], packed, DEFINITIONS), [one]);
     assert.throws(() => encodeContent(ContentFormat.senmlJson, [OBJECT, 0], [one]), { code: "unencodable-value" });
+    assert.throws(() => encodeContent(ContentFormat.text, [OBJECT, 0, 3], [one]), { code: "unencodable-value" });
   }
 });
 
