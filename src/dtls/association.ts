@@ -1,4 +1,5 @@
 import type { Instant, Milliseconds } from "../lib/clock.ts";
+import { CertificateFlight } from "./certificate-flight.ts";
 import type { CipherSuite } from "./cipher-suites.ts";
 import { ClientFlight } from "./client-flight.ts";
 import { type ClientHello, recordSequence, serverNameOf } from "./client-hello.ts";
@@ -6,6 +7,7 @@ import type { Scheduled } from "./deadlines.ts";
 import type { Pointer } from "./native.ts";
 import { MAX_PSK, type OpenSsl } from "./openssl.ts";
 import { ALERT, HANDSHAKE, hasEncrypted, recordEpoch } from "./records.ts";
+import type { ServerContexts } from "./server-contexts.ts";
 import { Session, type SessionOwner } from "./session.ts";
 import type { Association, CloseReason, DtlsServerOptions, Peer, PeerCredential, PskAnswer } from "./types.ts";
 
@@ -15,11 +17,13 @@ const WRONG_KEY_GRACE: Milliseconds = 3000;
 /** What an association needs of its server. */
 export interface AssociationHost {
   readonly openssl: OpenSsl;
-  readonly context: Pointer;
+  readonly contexts: ServerContexts;
   readonly mtu: number;
   readonly handshakeTimeout: Milliseconds;
   readonly idleTimeout: Milliseconds;
   readonly lookupPsk: DtlsServerOptions["lookupPsk"] | undefined;
+  /** The time by which certificates are judged; undefined: `now`. */
+  readonly wallClock: (() => Instant) | undefined;
   send(peer: Peer, datagram: Uint8Array): void;
   secured(association: ServerAssociation): void;
   message(association: ServerAssociation, bytes: Uint8Array): void;
@@ -39,6 +43,10 @@ type Progress =
   | { readonly at: "key-known"; readonly flight: ClientFlight; readonly psk: Uint8Array }
   /** OpenSSL has ClientKeyExchange and ChangeCipherSpec; Finished has to verify. */
   | { readonly at: "verifying"; readonly psk: Uint8Array }
+  /** The suite has certificates: OpenSSL puts the flight together, and ChangeCipherSpec is not there yet, or early. */
+  | { readonly at: "certifying"; readonly flight: CertificateFlight }
+  /** OpenSSL has the certificate and ChangeCipherSpec. */
+  | { readonly at: "certified" }
   | { readonly at: "done" };
 
 /** One client of a `DtlsServer`, from its proven ClientHello on. */
@@ -53,6 +61,7 @@ export class ServerAssociation implements Association, Scheduled {
   state: "handshaking" | "secured" | "closed" = "handshaking";
   readonly #host: AssociationHost;
   readonly #session: Session;
+  readonly #helloSequence: number;
   #progress: Progress = { at: "gathering", flight: new ClientFlight() };
   /** When the handshake, or later the silence, has lasted too long. */
   #giveUpAt: Instant;
@@ -64,6 +73,7 @@ export class ServerAssociation implements Association, Scheduled {
     this.peer = peer;
     this.serverName = serverNameOf(hello);
     this.cookie = Buffer.from(hello.cookie);
+    this.#helloSequence = hello.messageSequence;
     this.#now = now;
     this.#giveUpAt = now + host.handshakeTimeout;
     this.#session = new Session(host.openssl, ssl, host.mtu, recordSequence(hello), this.#sessionOwner());
@@ -75,7 +85,7 @@ export class ServerAssociation implements Association, Scheduled {
    */
   static begin(host: AssociationHost, peer: Peer, hello: ClientHello, now: Instant): ServerAssociation | undefined {
     const { openssl } = host;
-    const ssl = openssl.newSsl(host.context, host.mtu);
+    const ssl = openssl.newSsl(host.contexts.for(hello), host.mtu);
     openssl.load(hello.datagram);
     const listening = openssl.listen(ssl);
     openssl.unload();
@@ -98,19 +108,26 @@ export class ServerAssociation implements Association, Scheduled {
   /** Answers the ClientHello. */
   start(now: Instant): void {
     this.#session.handshake(now);
+    if (this.state !== "handshaking" || this.#session.proof !== "certificate") return;
+    this.#progress = { at: "certifying", flight: new CertificateFlight(this.#helloSequence) };
+    this.#session.judgeAt(this.#host.wallClock?.() ?? now);
   }
 
   /** The ClientHello that began this association came again: the client has not got the answer. */
   helloAgain(): void {
-    if (this.#progress.at === "gathering" && this.#session.repeat()) this.#host.retransmitted();
+    const { at } = this.#progress;
+    if ((at === "gathering" || at === "certifying") && this.#session.repeat()) this.#host.retransmitted();
   }
 
   receive(datagram: Uint8Array, now: Instant): void {
     this.#now = now;
-    if (this.#progress.at === "done") this.#receiveSecured(datagram, now);
-    else if (this.#progress.at === "verifying") this.#verify([datagram], this.#progress.psk);
+    const progress = this.#progress;
+    if (progress.at === "done") this.#receiveSecured(datagram, now);
+    else if (progress.at === "verifying") this.#verify([datagram], progress.psk);
+    else if (progress.at === "certified") this.#session.receive(datagram, now);
     else if (datagram[0] === ALERT && recordEpoch(datagram, 0) === 0) this.#session.receive(datagram, now);
-    else this.#gather(datagram, this.#progress.flight);
+    else if (progress.at === "certifying") this.#certify(datagram, progress.flight, now);
+    else this.#gather(datagram, progress.flight);
   }
 
   /** Retransmits, or gives up. */
@@ -190,6 +207,16 @@ export class ServerAssociation implements Association, Scheduled {
     this.#giveUpAt = Math.min(this.#giveUpAt, this.#now + WRONG_KEY_GRACE);
   }
 
+  /** Gives OpenSSL what comes of a flight with certificates, in the order it wants. */
+  #certify(datagram: Uint8Array, flight: CertificateFlight, now: Instant): void {
+    const clear = flight.sort(datagram);
+    if (clear === "full") this.#host.overflowed();
+    else if (clear !== undefined) this.#session.receive(clear, now);
+    if (!flight.cipherChanged || !this.#session.awaitsCipherChange) return;
+    this.#progress = { at: "certified" };
+    for (const record of flight.rest) this.#session.receive(record, now);
+  }
+
   #receiveSecured(datagram: Uint8Array, now: Instant): void {
     if (this.#session.receive(datagram, now)) return;
     // OpenSSL answers a Finished that was encrypted anew. Here is a client's other way to say that it has not got ours: its
@@ -212,6 +239,7 @@ export class ServerAssociation implements Association, Scheduled {
       send: (datagram) => this.#host.send(this.peer, datagram),
       secured: () => {
         this.state = "secured";
+        if (this.#session.proof === "certificate") this.credential = this.#session.peer;
         this.#progress = { at: "done" };
         this.#giveUpAt = this.#now + this.#host.idleTimeout;
         this.#host.secured(this);

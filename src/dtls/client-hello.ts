@@ -5,7 +5,11 @@ const HELLO_VERIFY_REQUEST = 3;
 const DTLS_MAJOR = 0xfe;
 const RANDOM_END = 2 + 32;
 const BODY = RECORD_HEADER + HANDSHAKE_HEADER;
-const EXTENSION_SERVER_NAME = 0;
+// Extensions: RFC 6066 section 3, RFC 7250 section 3.
+const SERVER_NAME = 0;
+const CLIENT_CERTIFICATE_TYPE = 19;
+const SERVER_CERTIFICATE_TYPE = 20;
+const RAW_PUBLIC_KEY = 2;
 const NAME_TYPE_HOST_NAME = 0;
 
 /** A ClientHello as it stands in its datagram. */
@@ -63,17 +67,27 @@ export function recordSequence(hello: ClientHello): number {
 
 /** The host name in the server_name extension (RFC 6066 section 3), lower case; undefined if there is none. */
 export function serverNameOf(hello: ClientHello): string | undefined {
-  const { datagram } = hello;
-  let at = hello.extensions + 2;
-  while (at + 4 <= datagram.length) {
+  const body = extensionOf(hello, SERVER_NAME);
+  if (body === undefined || body[2] !== NAME_TYPE_HOST_NAME) return undefined;
+  const end = 5 + uint16(body, 3);
+  return end > body.length ? undefined : Buffer.from(body.subarray(5, end)).toString("latin1").toLowerCase();
+}
+
+/**
+ * Whether a client would have raw public keys (RFC 7250) on both sides, as LwM2M has no other case: as what it wants most,
+ * or besides certificates.
+ */
+export function rawPublicKeysIn(hello: ClientHello): "wanted" | "possible" | "no" {
+  const lists = [CLIENT_CERTIFICATE_TYPE, SERVER_CERTIFICATE_TYPE].map((type) => extensionOf(hello, type)?.subarray(1));
+  if (!lists.every((list) => list?.includes(RAW_PUBLIC_KEY))) return "no";
+  return lists.every((list) => list?.[0] === RAW_PUBLIC_KEY) ? "wanted" : "possible";
+}
+
+function extensionOf({ datagram, extensions }: ClientHello, type: number): Uint8Array | undefined {
+  for (let at = extensions + 2; at + 4 <= datagram.length; ) {
     const body = at + 4;
     const end = body + uint16(datagram, at + 2);
-    if (uint16(datagram, at) === EXTENSION_SERVER_NAME) {
-      const name = body + 5;
-      const nameEnd = name + uint16(datagram, body + 3);
-      if (datagram[body + 2] !== NAME_TYPE_HOST_NAME || nameEnd > end || end > datagram.length) return undefined;
-      return Buffer.from(datagram.subarray(name, nameEnd)).toString("latin1").toLowerCase();
-    }
+    if (uint16(datagram, at) === type) return end > datagram.length ? undefined : datagram.subarray(body, end);
     at = end;
   }
   return undefined;

@@ -1,47 +1,38 @@
 import type { Instant, Milliseconds } from "../lib/clock.ts";
-import { InvalidInput } from "../lib/errors.ts";
-import { type CipherSuite, cipherList } from "./cipher-suites.ts";
-import { type Credentials, MAX_IDENTITY, MAX_PSK, type OpenSsl } from "./openssl.ts";
+import type { CipherSuite } from "./cipher-suites.ts";
+import { type ClientIdentity, clientIdentity } from "./client-identity.ts";
+import type { OpenSsl } from "./openssl.ts";
 import { MAX_DATAGRAM } from "./records.ts";
 import { checkedMtu, DEFAULT_HANDSHAKE_TIMEOUT } from "./server.ts";
 import { Session } from "./session.ts";
 import type { CloseReason, DtlsClientEvents, DtlsClientOptions } from "./types.ts";
 
-const DEFAULT_SUITES: readonly CipherSuite[] = ["TLS_PSK_WITH_AES_128_CCM_8"];
-
 /**
- * One DTLS 1.2 client association with a pre-shared key: datagrams in, datagrams out. It makes one attempt: once it is
- * closed, or to connect from another port, a new one is made. Until then it holds native memory; `close` gives it back.
+ * One DTLS 1.2 client association: datagrams in, datagrams out. It makes one attempt: once it is closed, or to connect from
+ * another port, a new one is made. Until then it holds native memory; `close` gives it back.
  */
 export class DtlsClient {
   readonly #openssl: OpenSsl;
   readonly #events: DtlsClientEvents;
-  readonly #credentials: Credentials;
-  readonly #ciphers: string;
+  readonly #identity: ClientIdentity;
   readonly #mtu: number;
   readonly #serverName: string | undefined;
   readonly #handshakeTimeout: Milliseconds;
+  readonly #wallClock: DtlsClientOptions["wallClock"] | undefined;
   #state: "idle" | "handshaking" | "secured" | "closed" = "idle";
   #session: Session | undefined;
   #cipherSuite: CipherSuite | undefined;
   #giveUpAt: Instant | undefined;
 
-  /** @throws InvalidInput for an option out of range */
+  /** @throws InvalidInput for an option out of range, OpenSslTooOld if it has no raw public keys and should */
   constructor(openssl: OpenSsl, options: DtlsClientOptions, events: DtlsClientEvents) {
-    const { credential } = options;
-    if (credential.mode !== "psk") throw new InvalidInput(`credential.mode: ${credential.mode} is not spoken yet`);
-    const { identity, psk } = credential;
-    if (identity.length === 0 || identity.length > MAX_IDENTITY || identity.includes(0)) {
-      throw new InvalidInput(`identity: must be 1 to ${MAX_IDENTITY} bytes without a zero byte, got ${identity.length} bytes`);
-    }
-    if (psk.length === 0 || psk.length > MAX_PSK) throw new InvalidInput(`psk: must be 1 to ${MAX_PSK} bytes, got ${psk.length}`);
     this.#openssl = openssl;
     this.#events = events;
-    this.#credentials = { psk, identity: Buffer.concat([identity, Uint8Array.of(0)]) };
-    this.#ciphers = cipherList(options.cipherSuites ?? DEFAULT_SUITES);
     this.#mtu = checkedMtu(options.mtu);
     this.#serverName = options.serverName;
     this.#handshakeTimeout = options.handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT;
+    this.#wallClock = options.wallClock?.bind(options);
+    this.#identity = clientIdentity(openssl, options);
   }
 
   get state(): "idle" | "handshaking" | "secured" | "closed" {
@@ -57,7 +48,7 @@ export class DtlsClient {
   connect(now: Instant): void {
     if (this.#state !== "idle") return;
     const { native } = this.#openssl;
-    const ssl = this.#openssl.newSsl(this.#openssl.clientContext(this.#ciphers), this.#mtu);
+    const ssl = this.#openssl.newSsl(this.#identity.context, this.#mtu);
     native.SSL_set_connect_state(ssl);
     if (this.#serverName !== undefined && !isAddress(this.#serverName)) this.#openssl.setServerName(ssl, this.#serverName);
     this.#session = new Session(this.#openssl, ssl, this.#mtu, 0, {
@@ -66,6 +57,7 @@ export class DtlsClient {
       message: (bytes) => this.#events.message(bytes),
       ended: (reason) => this.#closed(reason),
     });
+    if (this.#identity.judges) this.#session.judgeAt(this.#wallClock?.() ?? now);
     this.#state = "handshaking";
     this.#giveUpAt = now + this.#handshakeTimeout;
     this.#session.handshake(now);
@@ -76,7 +68,7 @@ export class DtlsClient {
     const session = this.#session;
     if (session === undefined || datagram.length > MAX_DATAGRAM) return;
     if (this.#state === "secured") session.receive(datagram, now);
-    else this.#openssl.withCredentials(this.#credentials, () => session.receive(datagram, now));
+    else this.#openssl.withCredentials(this.#identity.credentials, () => session.receive(datagram, now));
   }
 
   /**
@@ -123,6 +115,7 @@ export class DtlsClient {
     this.#state = "closed";
     this.#session = undefined;
     this.#giveUpAt = undefined;
+    this.#identity.free();
     this.#events.closed(reason);
   }
 }

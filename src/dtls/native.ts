@@ -6,6 +6,10 @@ import koffi, { type LibraryHandle, type TypeObject } from "koffi";
  */
 export type Pointer = number | bigint;
 
+export function isNull(pointer: Pointer): boolean {
+  return pointer === 0 || pointer === 0n;
+}
+
 type ServerPskCallback = (ssl: Pointer, identity: bigint, psk: bigint, room: number) => number;
 type ClientPskCallback = (
   ssl: Pointer,
@@ -51,7 +55,8 @@ export interface Native {
   readonly BIO_read: (bio: Pointer, into: Uint8Array, room: number) => number;
   readonly BIO_write: (bio: Pointer, bytes: Uint8Array, length: number) => number;
   readonly BIO_ADDR_new: () => Pointer;
-  readonly ERR_peek_error: () => number;
+  /** Takes the oldest error out of the queue; 0 if there is none. */
+  readonly ERR_get_error: () => number;
   readonly ERR_clear_error: () => void;
   /** The address of a function of OpenSSL's that may stand in for a cookie callback: it says 1 for every DTLS object. */
   readonly alwaysTrueForDtls: bigint;
@@ -121,7 +126,7 @@ export function bindNative(library: LibraryHandle): Native {
     BIO_read: bind("BIO_read", "int", POINTER, BYTES, "int"),
     BIO_write: bind("BIO_write", "int", POINTER, BYTES, "int"),
     BIO_ADDR_new: bind("BIO_ADDR_new", POINTER),
-    ERR_peek_error: bind("ERR_peek_error", "ulong"),
+    ERR_get_error: bind("ERR_get_error", "ulong"),
     ERR_clear_error: bind("ERR_clear_error", "void"),
     alwaysTrueForDtls: library.symbol("SSL_is_dtls") as bigint,
     registerServerPsk: (callback) =>

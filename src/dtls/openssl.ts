@@ -1,12 +1,22 @@
+import type { LibraryHandle } from "koffi";
 import { BerthError, errorText, InternalError } from "../lib/errors.ts";
+import { Certificates } from "./certificates.ts";
 import { type CipherSuite, suiteOfCode } from "./cipher-suites.ts";
-import { bindNative, type Native, openLibrary, type Pointer, poke } from "./native.ts";
+import { bindNative, isNull, type Native, openLibrary, type Pointer, poke } from "./native.ts";
+import { bindCertificates, bindRawPublicKeys, type NativeRawPublicKeys } from "./native-certificates.ts";
 import { MAX_DATAGRAM } from "./records.ts";
 
 /** No OpenSSL 3 with DTLS and PSK could be reached. Code `openssl-unavailable`. */
 export class OpenSslUnavailable extends BerthError {
   constructor(message: string, cause?: unknown) {
     super("openssl-unavailable", message, { cause });
+  }
+}
+
+/** The OpenSSL there is cannot do what was asked for. Code `openssl-too-old`. */
+export class OpenSslTooOld extends BerthError {
+  constructor(message: string, cause?: unknown) {
+    super("openssl-too-old", message, { cause });
   }
 }
 
@@ -43,9 +53,11 @@ export const MAX_IDENTITY = 255;
 
 /** Who shakes hands at the moment: what OpenSSL's callbacks answer with. */
 export interface Credentials {
-  readonly psk: Uint8Array | undefined;
-  /** For a client: the identity and a zero byte. */
+  readonly psk?: Uint8Array;
+  /** For a client with a PSK: the identity and a zero byte. */
   readonly identity?: Uint8Array;
+  /** For a client that knows the server's certificate or raw public key: its DER. */
+  readonly expectedPeer?: Uint8Array;
 }
 
 /**
@@ -68,12 +80,18 @@ export class OpenSsl {
   readonly #serverPsk: Pointer;
   readonly #clientPsk: Pointer;
   readonly #clientContexts: Map<string, Pointer> = new Map();
+  readonly #library: LibraryHandle;
+  #certificates: Certificates | undefined;
+  #rawPublicKeys: NativeRawPublicKeys | undefined;
 
-  constructor(native: Native) {
+  /** @throws Error naming the first function that `library` lacks */
+  constructor(library: LibraryHandle) {
+    const native = bindNative(library);
+    this.#library = library;
     this.native = native;
     this.version = native.OpenSSL_version(0);
-    this.#input = this.#memoryBio();
-    this.#output = this.#memoryBio();
+    this.#input = this.memoryBio();
+    this.#output = this.memoryBio();
     this.#address = native.BIO_ADDR_new();
     this.#serverPsk = native.registerServerPsk((_ssl, _identity, psk, room) => this.#givePsk(psk, room));
     this.#clientPsk = native.registerClientPsk((_ssl, _hint, identity, identityRoom, psk, room) => {
@@ -84,10 +102,37 @@ export class OpenSsl {
     });
   }
 
-  /** A new context for servers; the caller frees it with `SSL_CTX_free`. */
-  serverContext(ciphers: string): Pointer {
+  /** What only certificates and raw public keys need; looked for when they are first used. */
+  get certificates(): Certificates {
+    this.#certificates ??= new Certificates(this, bindCertificates(this.#library));
+    return this.#certificates;
+  }
+
+  /**
+   * What only raw public keys need.
+   * @throws OpenSslTooOld
+   */
+  get rawPublicKeys(): NativeRawPublicKeys {
+    try {
+      this.#rawPublicKeys ??= bindRawPublicKeys(this.#library);
+      return this.#rawPublicKeys;
+    } catch (error) {
+      throw new OpenSslTooOld(`raw public keys need OpenSSL 3.2, and this is ${this.version}; use Node 24 or later`, error);
+    }
+  }
+
+  /** What {@link withCredentials} says that the peer must show. */
+  get expectedPeer(): Uint8Array | undefined {
+    return this.#credentials?.expectedPeer;
+  }
+
+  /**
+   * A new context for servers; the caller frees it with `SSL_CTX_free`.
+   * @param configure may throw, and then the context is freed
+   */
+  serverContext(ciphers: string, configure: (context: Pointer) => void): Pointer {
     const { native } = this;
-    const context = this.#context(native.DTLSv1_2_server_method(), ciphers);
+    const context = this.#context(native.DTLSv1_2_server_method(), ciphers, configure);
     native.SSL_CTX_set_psk_server_callback(context, this.#serverPsk);
     // A cookie is judged before OpenSSL sees it. OpenSSL asks again, twice, and for that a function of its own will do that
     // takes an SSL object and says 1 for every DTLS one: a callback into JavaScript would cost fifty times as much.
@@ -95,11 +140,16 @@ export class OpenSsl {
     return context;
   }
 
-  /** The context for clients with these ciphers. Made once and kept, so that a client costs one SSL object. */
-  clientContext(ciphers: string): Pointer {
+  /** A new context for a client without a PSK; the caller frees it with `SSL_CTX_free`. */
+  clientContext(ciphers: string, configure: (context: Pointer) => void): Pointer {
+    return this.#context(this.native.DTLSv1_2_client_method(), ciphers, configure);
+  }
+
+  /** The context for clients with a PSK and these ciphers. Made once and kept, so that a client costs one SSL object. */
+  pskClientContext(ciphers: string): Pointer {
     const known = this.#clientContexts.get(ciphers);
     if (known !== undefined) return known;
-    const context = this.#context(this.native.DTLSv1_2_client_method(), ciphers);
+    const context = this.clientContext(ciphers, () => {});
     this.native.SSL_CTX_set_psk_client_callback(context, this.#clientPsk);
     this.#clientContexts.set(ciphers, context);
     return context;
@@ -166,6 +216,15 @@ export class OpenSsl {
     return this.#outputBytes.subarray(0, Math.max(length, 0));
   }
 
+  /** An empty memory BIO. */
+  memoryBio(): Pointer {
+    const { native } = this;
+    const bio = native.BIO_new(native.BIO_s_mem());
+    // An empty BIO means "nothing yet", not the end.
+    native.BIO_ctrl(bio, BIO_C_SET_BUF_MEM_EOF_RETURN, -1, 0);
+    return bio;
+  }
+
   #givePsk(target: bigint, room: number): number {
     const psk = this.#credentials?.psk;
     if (psk === undefined || psk.length > room) return 0;
@@ -173,30 +232,25 @@ export class OpenSsl {
     return psk.length;
   }
 
-  #context(method: Pointer, ciphers: string): Pointer {
+  #context(method: Pointer, ciphers: string, configure: (context: Pointer) => void): Pointer {
     const { native } = this;
     const context = native.SSL_CTX_new(method);
     if (isNull(context)) throw new InternalError("OpenSSL is out of memory: SSL_CTX_new failed");
     native.SSL_CTX_set_options(context, CONTEXT_OPTIONS);
     // No resumption: a bootstrap session is one handshake per device and day, and a client that tries falls back to a full one.
     native.SSL_CTX_ctrl(context, SSL_CTRL_SET_SESS_CACHE_MODE, SSL_SESS_CACHE_OFF, 0);
-    if (native.SSL_CTX_set_cipher_list(context, ciphers) === 1) return context;
-    native.SSL_CTX_free(context);
-    native.ERR_clear_error();
-    throw new OpenSslUnavailable(`${this.version} was built without the cipher suites ${ciphers}; use another OpenSSL 3`);
+    try {
+      if (native.SSL_CTX_set_cipher_list(context, ciphers) !== 1) {
+        throw new OpenSslUnavailable(`${this.version} was built without the cipher suites ${ciphers}; use another OpenSSL 3`);
+      }
+      configure(context);
+      return context;
+    } catch (error) {
+      native.SSL_CTX_free(context);
+      native.ERR_clear_error();
+      throw error;
+    }
   }
-
-  #memoryBio(): Pointer {
-    const { native } = this;
-    const bio = native.BIO_new(native.BIO_s_mem());
-    // An empty BIO means "nothing yet", not the end.
-    native.BIO_ctrl(bio, BIO_C_SET_BUF_MEM_EOF_RETURN, -1, 0);
-    return bio;
-  }
-}
-
-function isNull(pointer: Pointer): boolean {
-  return pointer === 0 || pointer === 0n;
 }
 
 const loaded: Map<string, OpenSsl> = new Map();
@@ -213,7 +267,7 @@ export function loadOpenSsl(libraries: readonly (string | null)[] = LIBRARIES): 
     const known = loaded.get(name);
     if (known !== undefined) return known;
     try {
-      const openssl = new OpenSsl(bindNative(openLibrary(library)));
+      const openssl = new OpenSsl(openLibrary(library));
       loaded.set(name, openssl);
       return openssl;
     } catch (error) {

@@ -1,15 +1,22 @@
 import type { Instant } from "../lib/clock.ts";
 import { InvalidInput } from "../lib/errors.ts";
 import { type AssociationHost, ServerAssociation } from "./association.ts";
-import { ALL_SUITES, cipherList } from "./cipher-suites.ts";
 import { type ClientHello, helloVerifyRequest, looksLikeClientHello, readClientHello } from "./client-hello.ts";
 import { CookieJar } from "./cookies.ts";
 import { DeadlineQueue } from "./deadlines.ts";
-import type { Pointer } from "./native.ts";
 import type { OpenSsl } from "./openssl.ts";
 import { MAX_DATAGRAM } from "./records.ts";
+import { ServerContexts } from "./server-contexts.ts";
 import { ServerCounters } from "./stats.ts";
-import type { Association, DtlsServerEvents, DtlsServerOptions, DtlsServerStats, Peer, RefusalReason } from "./types.ts";
+import type {
+  Association,
+  DtlsServerEvents,
+  DtlsServerOptions,
+  DtlsServerStats,
+  Peer,
+  RefusalReason,
+  ServerX509,
+} from "./types.ts";
 
 /** IPv6's minimum MTU less the headers of IPv6 and UDP: fits every path without fragments. */
 const DEFAULT_MTU = 1280 - 40 - 8;
@@ -20,8 +27,9 @@ const DEFAULT_IDLE_TIMEOUT = 300_000;
 const DEFAULT_MAX_ASSOCIATIONS = 20_000;
 
 /**
- * A DTLS 1.2 server with pre-shared keys for any number of peers: datagrams in, datagrams out. It holds no clock: `now` must
- * not go back by more than a cookie's life, and whoever drives it calls `tick` when `nextDeadline` has come.
+ * A DTLS 1.2 server with pre-shared keys, certificates and raw public keys for any number of peers: datagrams in, datagrams
+ * out. It holds no clock: `now` must not go back by more than a cookie's life, and whoever drives it calls `tick` when
+ * `nextDeadline` has come.
  *
  * ```
  * client                                  server
@@ -33,25 +41,33 @@ const DEFAULT_MAX_ASSOCIATIONS = 20_000;
  * ChangeCipherSpec, Finished -->                           lookupPsk(identity); datagrams wait for its answer
  *                            <--          ChangeCipherSpec, Finished        secured
  * ```
+ *
+ * With certificates or raw public keys the server shows its own after ServerHello and asks for the client's, who sends it
+ * before ClientKeyExchange and a signature (CertificateVerify) after it. That costs the server about seven times the CPU of a
+ * handshake with a PSK (`npm run bench -- dtls`), a third of which a stranger who only proves an address can cause.
  */
 export class DtlsServer {
   readonly #events: DtlsServerEvents;
   readonly #cookies: CookieJar;
   readonly #host: AssociationHost;
   readonly #maxAssociations: number;
+  readonly #admits: DtlsServerOptions["admits"] | undefined;
+  readonly #admit: DtlsServerOptions["admit"] | undefined;
   readonly #associations: Map<string, ServerAssociation> = new Map();
   readonly #deadlines: DeadlineQueue<ServerAssociation> = new DeadlineQueue();
   readonly #counters: ServerCounters = new ServerCounters();
   #freed = false;
   #now: Instant = 0;
 
-  /** @throws InvalidInput for an option out of range */
+  /** @throws InvalidInput for an option out of range, OpenSslTooOld if it has no raw public keys and should */
   constructor(openssl: OpenSsl, options: DtlsServerOptions, events: DtlsServerEvents) {
     this.#events = events;
     this.#cookies = new CookieJar(options.cookieSecret);
     this.#maxAssociations = options.maxAssociations ?? DEFAULT_MAX_ASSOCIATIONS;
+    this.#admits = options.admits?.bind(options);
+    this.#admit = options.admit?.bind(options);
     const mtu = checkedMtu(options.mtu);
-    this.#host = this.#makeHost(openssl, openssl.serverContext(cipherList(options.cipherSuites ?? ALL_SUITES)), mtu, options);
+    this.#host = this.#makeHost(openssl, new ServerContexts(openssl, options), mtu, options);
   }
 
   /** Takes in one datagram, whatever it holds. Never throws for what is in it. */
@@ -88,12 +104,21 @@ export class DtlsServer {
     if (mine === association) mine.end("closed");
   }
 
+  /**
+   * Takes other certificates, CAs and revocation lists for handshakes from now on. Those under way, and associations, go on
+   * with what they began with.
+   * @throws InvalidInput, and then everything is as before
+   */
+  replaceX509(x509: ServerX509): void {
+    if (!this.#freed) this.#host.contexts.replaceX509(x509);
+  }
+
   /** Ends all associations as `close` does and frees everything native. The server is deaf from then on. */
   free(): void {
     if (this.#freed) return;
     this.#freed = true;
     for (const association of [...this.#associations.values()]) association.end("freed");
-    this.#host.openssl.native.SSL_CTX_free(this.#host.context);
+    this.#host.contexts.free();
   }
 
   /** Counters for metrics and load reports, as they stand now. */
@@ -119,11 +144,16 @@ export class DtlsServer {
     else if (!this.#cookies.proves(peer, hello, now)) this.#askCookie(peer, hello, now);
     else if (old !== undefined && Buffer.compare(old.cookie, hello.cookie) === 0) old.helloAgain();
     else if (old === undefined && this.#associations.size >= this.#maxAssociations) this.#refuse(peer, "too-many-associations");
+    else if (this.#admit?.(now) === false) this.#refuse(peer, "not-admitted");
     else this.#begin(peer, hello, old, now);
   }
 
   /** Answers without keeping anything. The answer has 44 bytes, and no ClientHello that can be read has less than 67. */
   #askCookie(peer: Peer, hello: ClientHello, now: Instant): void {
+    if (this.#admits?.(now) === false) {
+      this.#refuse(peer, "not-admitted");
+      return;
+    }
     this.#counters.cookiesSent++;
     this.#events.send(peer, helloVerifyRequest(hello, this.#cookies.make(peer, hello, now)));
   }
@@ -153,15 +183,16 @@ export class DtlsServer {
     if (association.slot < 0 || deadline < association.wakeAt) this.#deadlines.set(association, deadline);
   }
 
-  #makeHost(openssl: OpenSsl, context: Pointer, mtu: number, options: DtlsServerOptions): AssociationHost {
+  #makeHost(openssl: OpenSsl, contexts: ServerContexts, mtu: number, options: DtlsServerOptions): AssociationHost {
     const events = this.#events;
     return {
       openssl,
-      context,
+      contexts,
       mtu,
       handshakeTimeout: options.handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT,
       idleTimeout: options.idleTimeout ?? DEFAULT_IDLE_TIMEOUT,
       lookupPsk: options.lookupPsk?.bind(options),
+      wallClock: options.wallClock?.bind(options),
       send: (peer, datagram) => events.send(peer, datagram),
       secured: (association) => {
         this.#counters.countCompleted();

@@ -1,9 +1,10 @@
 import type { Instant, Milliseconds } from "../lib/clock.ts";
-import { CIPHER_SUITES, type CipherSuite } from "./cipher-suites.ts";
+import { faultOfError, faultOfVerification } from "./certificate-faults.ts";
+import { CIPHER_SUITES, type CipherSuite, type SuiteProof } from "./cipher-suites.ts";
 import type { Pointer } from "./native.ts";
 import type { OpenSsl } from "./openssl.ts";
 import { ALERT, APPLICATION_DATA, hasRecord, hasStunted, packRecords, recordEnd, renumber } from "./records.ts";
-import type { CloseReason } from "./types.ts";
+import type { CloseReason, PeerCredential } from "./types.ts";
 
 /** RFC 6347 section 4.2.4.1: the retransmission timer begins at 1 s and doubles to 60 s at most. */
 const FIRST_TIMEOUT: Milliseconds = 1000;
@@ -15,6 +16,7 @@ const MAX_PLAINTEXT = 16_384;
 
 const SSL_READING = 3;
 const SSL_R_NO_SHARED_CIPHER = 193;
+const X509_V_OK = 0;
 /** OpenSSL's reason for "the peer sent a fatal alert" is this plus the alert's number. */
 const SSL_AD_REASON_OFFSET = 1000;
 const ERR_REASON_MASK = 0x7f_ffff;
@@ -66,6 +68,26 @@ export class Session {
   /** The cipher suite, from ServerHello on. */
   get cipherSuite(): CipherSuite | undefined {
     return this.#cipherSuite;
+  }
+
+  /** How the two prove who they are; undefined before ServerHello. */
+  get proof(): SuiteProof | undefined {
+    return this.#cipherSuite === undefined ? undefined : CIPHER_SUITES[this.#cipherSuite].proof;
+  }
+
+  /** Who the peer of a secured session with certificates or raw public keys is. */
+  get peer(): PeerCredential {
+    return this.#openssl.certificates.peerOf(this.#ssl);
+  }
+
+  /** Whether a client's CertificateVerify is read, and ChangeCipherSpec is next. */
+  get awaitsCipherChange(): boolean {
+    return this.#state === "handshaking" && this.#openssl.certificates.awaitsCipherChange(this.#ssl);
+  }
+
+  /** Has the peer's certificates judged by this time. */
+  judgeAt(time: Instant): void {
+    this.#openssl.certificates.setTime(this.#ssl, time);
   }
 
   /** Takes the handshake as far as it goes without another datagram. */
@@ -217,12 +239,26 @@ export class Session {
     const { native } = this.#openssl;
     const gotAlert = native.SSL_get_shutdown(this.#ssl) !== 0;
     const waiting = !sentAlert && !gotAlert && native.SSL_want(this.#ssl) === SSL_READING;
-    const error = native.ERR_peek_error() & ERR_REASON_MASK;
-    native.ERR_clear_error();
-    if (waiting) return undefined;
-    if (error > SSL_AD_REASON_OFFSET) return "alert";
+    if (waiting) {
+      native.ERR_clear_error();
+      return undefined;
+    }
+    const errors: number[] = [];
+    for (let error = native.ERR_get_error(); error !== 0; error = native.ERR_get_error()) errors.push(error);
+    const reason = (errors[0] ?? 0) & ERR_REASON_MASK;
+    if (reason > SSL_AD_REASON_OFFSET) return "alert";
     if (gotAlert) return "closed-by-peer";
-    return error === SSL_R_NO_SHARED_CIPHER ? "no-shared-cipher" : "protocol-error";
+    if (reason === SSL_R_NO_SHARED_CIPHER) return "no-shared-cipher";
+    return this.#certificateFault(errors) ?? "protocol-error";
+  }
+
+  #certificateFault(errors: readonly number[]): CloseReason | undefined {
+    // A ServerHello may have come in the same datagram as the certificate that is at fault.
+    const suite = this.#cipherSuite ?? this.#openssl.cipherSuite(this.#ssl);
+    if (suite === undefined || CIPHER_SUITES[suite].proof !== "certificate") return undefined;
+    const result = this.#openssl.certificates.verifyResult(this.#ssl);
+    if (result !== X509_V_OK) return faultOfVerification(result);
+    return errors.map(faultOfError).find((fault) => fault !== undefined);
   }
 
   #goodbye(): readonly Buffer[] {

@@ -1,5 +1,8 @@
+import { createHash, X509Certificate } from "node:crypto";
 import {
   type Association,
+  CIPHER_SUITES,
+  type CipherSuite,
   type ClientCredential,
   DtlsClient,
   type DtlsClientOptions,
@@ -8,11 +11,17 @@ import {
   loadOpenSsl,
   type Peer,
   type PeerCredential,
+  type ServerTrust,
+  type ServerX509,
 } from "../../src/dtls/index.ts";
 import { type Milliseconds, VirtualClock } from "../../src/lib/clock.ts";
+import { type Issued, testPki } from "../support/certificates.ts";
 
 export const KEY: Uint8Array = Buffer.from("00112233445566778899aabbccddeeff", "hex");
 export const START = 1_767_225_600_000;
+/** The suites by what proves who the two are. */
+export const PSK_SUITES: readonly CipherSuite[] = suitesOf("psk");
+export const CERTIFICATE_SUITES: readonly CipherSuite[] = suitesOf("certificate");
 
 /** What a network may do to a datagram: how many copies arrive, and after how many later ones. */
 export interface Fate {
@@ -157,8 +166,32 @@ export function credential(identity: string | Uint8Array, psk: Uint8Array = KEY)
   return { mode: "psk", identity: Buffer.from(identity), psk };
 }
 
+/** The credential of a device with a certificate; it trusts the servers of the test CA. */
+export function x509Credential({ chain, privateKey }: Issued, trust?: ServerTrust): ClientCredential {
+  return { mode: "x509", certificate: chain, privateKey, trust: trust ?? { ca: testPki().root.certificate } };
+}
+
+/** What a server of the test CA needs to meet such devices. */
+export function serverX509(): ServerX509 {
+  const { server, root } = testPki();
+  return { certificate: server.chain, privateKey: server.privateKey, clientCa: root.certificate };
+}
+
+function suitesOf(proof: "psk" | "certificate"): readonly CipherSuite[] {
+  return (Object.keys(CIPHER_SUITES) as CipherSuite[]).filter((suite) => CIPHER_SUITES[suite].proof === proof);
+}
+
+/** Its identity, its common name, or the start of its key's hash. */
 function nameOf(credential: PeerCredential | undefined): string {
-  return credential?.mode === "psk" ? `${Buffer.from(credential.identity)}` : "";
+  if (credential === undefined) return "";
+  if (credential.mode === "psk") return `${Buffer.from(credential.identity)}`;
+  if (credential.mode === "x509") return new X509Certificate(credential.certificate).subject.replace("CN=", "");
+  return hashOf(credential.publicKey);
+}
+
+/** The start of a raw public key's hash. */
+export function hashOf(publicKey: Uint8Array): string {
+  return createHash("sha256").update(publicKey).digest("hex").slice(0, 8);
 }
 
 export function peerAt(port: number, address = "192.0.2.1"): Peer {
