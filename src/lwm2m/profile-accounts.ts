@@ -2,7 +2,7 @@ import { InvalidInput } from "../lib/errors.ts";
 import { BERTH_OBJECT, BERTH_RESOURCES } from "./objects.ts";
 import type { BootstrapAccount, BootstrapProfile, OscoreSettings, ResourceSettings, ServerAccount } from "./profile.ts";
 import { type InstancePlace, type InstanceTemplate, placeText, type TemplateMaker } from "./profile-instances.ts";
-import type { OscoreSlot, ServerSlot } from "./profile-place.ts";
+import { FIRST_INSTANCE, type OscoreSlot, type ServerSlot } from "./profile-place.ts";
 import { freshKeyWanted, keyMaterial, type MakeTemplate, oscoreResources, securityModeOf } from "./profile-security.ts";
 import { textTemplate } from "./profile-value.ts";
 import type { FreshKeyWanted } from "./steps.ts";
@@ -14,9 +14,6 @@ export interface ContentPart {
   readonly oscore?: OscoreSlot | undefined;
   readonly freshKey?: FreshKeyWanted | undefined;
 }
-
-/** Ids of what is free to be anywhere start here: Wakaama keeps its bootstrap account at /0/0, Anjay's demo at /0/1. */
-const FIRST_INSTANCE = 10;
 
 /** Ids for what the profile gives none; a client that says what it has may get others. */
 export class FreeIds {

@@ -1,6 +1,7 @@
 import type { DiscoverAnswer } from "./discover.ts";
 import { type ObjectInstance, resourceValue } from "./node.ts";
 import { formatPath } from "./path.ts";
+import { serverOf, showsAccount } from "./profile-place.ts";
 
 /** An instance a bootstrap has written, where it is in the client. */
 export interface WrittenInstance {
@@ -36,7 +37,7 @@ export function correction(
   found: DiscoverAnswer,
   servers: readonly ObjectInstance[],
 ): Correction {
-  const present = new Map(found.entries.map(({ path, ssid }) => [formatPath(path), ssid]));
+  const present = new Map(found.entries.map((entry) => [formatPath(entry.path), serverOf(entry)]));
   const read = new Map(servers.filter(({ objectId }) => objectId === 1).map((instance) => [instance.id, instance]));
   const repeat = new Set<string>();
   for (const { objectId, id, shortServerId } of written) {
@@ -48,14 +49,17 @@ export function correction(
     if (!present.has(path) || other || lacks) repeat.add(path);
   }
   const accounts = (objectId: number): Account[] =>
-    found.entries.flatMap(({ path, ssid }) => {
+    found.entries.flatMap((entry) => {
+      const { path } = entry;
       const [object, id] = path;
       if (object !== objectId || id === undefined || path.length !== 2) return [];
       const answer = objectId === 1 ? read.get(id) : undefined;
-      return [{ id, shortServerId: ssid ?? (answer === undefined ? undefined : shortServerIdIn(answer)) }];
+      return [{ id, shortServerId: serverOf(entry) ?? (answer === undefined ? undefined : shortServerIdIn(answer)) }];
     });
+  const [security, server] = [accounts(0), accounts(1)];
   return {
-    remove: [...leftovers(0, accounts(0), accounts(1), written), ...leftovers(1, accounts(1), accounts(0), written)],
+    // Where no instance of /0 is shown to be the bootstrap account, any of them may be.
+    remove: [...(showsAccount(found) ? leftovers(0, security, server, written) : []), ...leftovers(1, server, security, written)],
     repeat,
   };
 }

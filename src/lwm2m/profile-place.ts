@@ -1,4 +1,4 @@
-import type { DiscoverAnswer } from "./discover.ts";
+import type { DiscoverAnswer, DiscoverEntry } from "./discover.ts";
 import { ProfileMismatch } from "./errors.ts";
 import { MAX_ID, type Path, parsePath } from "./path.ts";
 
@@ -36,6 +36,12 @@ export interface OscoreSlot {
   readonly fixed: boolean;
   readonly shortServerId?: number | undefined;
 }
+
+/**
+ * Ids of what is free to be anywhere start here where the client's bootstrap account is not known: Wakaama keeps it at
+ * /0/0, Anjay's demo at /0/1.
+ */
+export const FIRST_INSTANCE = 10;
 
 /** The objects whose instances may be moved. */
 const SECURITY = 0;
@@ -123,22 +129,36 @@ function lowestFree(start: number, ...objects: readonly ClientObject[]): number 
   return id;
 }
 
+/** The server an instance of /0, /1 or /21 is for; none for those of the bootstrap account, as far as the client says. */
+export function serverOf({ ssid }: DiscoverEntry): number | undefined {
+  // 0 and 65535 are reserved, so they are no server either.
+  return ssid === 0 || ssid === MAX_ID ? undefined : ssid;
+}
+
+/** Whether the client shows an instance of /0 that is for no server: one of those is its bootstrap account. */
+export function showsAccount({ entries }: DiscoverAnswer): boolean {
+  return entries.some((entry) => entry.path[0] === SECURITY && entry.path.length === 2 && serverOf(entry) === undefined);
+}
+
 /**
  * Finds a place for everything in a client that has said what it has. The bootstrap account is an instance of /0 without
  * short server id, and with it may go an instance of /21 without one; nothing but a bootstrap account is ever written there.
  * An account for a server the client has already takes its place; others get the lowest id that is free in /0 and in /1.
+ * A client that shows no such instance keeps all it shows in /0 and /21, and the lowest id is {@link FIRST_INSTANCE}.
  * @throws ProfileMismatch when the bootstrap account is to be replaced and it is not clear which it is
  */
 export function place(slots: Slots, found: DiscoverAnswer): Placement {
   const [security, server, oscore] = [new ClientObject(), new ClientObject(), new ClientObject()];
-  for (const { path, ssid } of found.entries) {
-    const [objectId, id] = path;
-    if (id === undefined || path.length !== 2) continue;
+  const shown = showsAccount(found);
+  const lowest = shown ? 0 : FIRST_INSTANCE;
+  for (const entry of found.entries) {
+    const [objectId, id] = entry.path;
+    if (id === undefined || entry.path.length !== 2) continue;
     const object = objectId === SECURITY ? security : objectId === SERVER ? server : objectId === OSCORE ? oscore : undefined;
-    // 0 and 65535 are reserved, so they are no short server id either.
-    const shortServerId = ssid === 0 || ssid === MAX_ID ? undefined : ssid;
+    if (object === undefined) continue;
+    const shortServerId = shown || object === server ? serverOf(entry) : undefined;
     const guarded = shortServerId === undefined && object !== server;
-    object?.found(id, shortServerId, !guarded && slots.deletes.hits(objectId ?? 0, id));
+    object.found(id, shortServerId, !guarded && slots.deletes.hits(objectId ?? 0, id));
   }
   const moved = new Map<number, number>();
   const move = (objectId: number, from: number, to: number): void => {
@@ -147,7 +167,7 @@ export function place(slots: Slots, found: DiscoverAnswer): Placement {
 
   const { bootstrapAccount } = slots;
   if (bootstrapAccount !== undefined) {
-    const id = accountId(bootstrapAccount, security.guarded);
+    const id = accountId(bootstrapAccount, shown ? security.guarded : []);
     move(SECURITY, bootstrapAccount.id, id);
     security.take(id);
     security.guarded.push(id);
@@ -164,9 +184,9 @@ export function place(slots: Slots, found: DiscoverAnswer): Placement {
   slots.accounts.forEach((account, index) => {
     if (account.fixed) return;
     let [at, and] = known[index] ?? [];
-    if (at === undefined && and === undefined) at = and = lowestFree(0, security, server);
-    at ??= and !== undefined && !security.taken.has(and) ? and : lowestFree(0, security);
-    and ??= server.taken.has(at) ? lowestFree(0, server) : at;
+    if (at === undefined && and === undefined) at = and = lowestFree(lowest, security, server);
+    at ??= and !== undefined && and >= lowest && !security.taken.has(and) ? and : lowestFree(lowest, security);
+    and ??= server.taken.has(at) ? lowestFree(lowest, server) : at;
     security.take(at);
     server.take(and);
     move(SECURITY, account.id, at);
@@ -182,7 +202,7 @@ export function place(slots: Slots, found: DiscoverAnswer): Placement {
   }
   for (const { id, fixed, shortServerId } of slots.oscore) {
     const own = shortServerId === undefined ? undefined : oscore.claim(shortServerId);
-    const to = fixed && !oscore.guarded.includes(id) ? id : (own ?? lowestFree(fixed ? id : 0, oscore));
+    const to = fixed && !oscore.guarded.includes(id) ? id : (own ?? lowestFree(fixed ? id : lowest, oscore));
     oscore.take(to);
     move(OSCORE, id, to);
   }
