@@ -169,6 +169,14 @@ export class World {
 
 type Packet = ReturnType<typeof parse>;
 
+/** What a request has beside method, path and query. */
+export interface SendOptions {
+  readonly confirmable?: boolean;
+  readonly uriHost?: string;
+  readonly accept?: number;
+  readonly options?: Packet["options"];
+}
+
 /** One side of a ladder diagram: says what the test says, and asserts what it hears. */
 export class LockstepDevice {
   readonly #world: World;
@@ -193,19 +201,17 @@ export class LockstepDevice {
   }
 
   /** Sends a request such as `POST /bs?ep=urn:dev:1`; returns it, so that it can be sent again. */
-  sends(
-    line: string,
-    { confirmable = true, uriHost, accept }: { confirmable?: boolean; uriHost?: string; accept?: number } = {},
-  ): Buffer {
-    const [method = "", uri = ""] = line.split(" ");
+  sends(line: string, { confirmable = true, uriHost, accept, options: more = [] }: SendOptions = {}): Buffer {
+    const [, method = "", uri = ""] = /^(\S+) (.*)$/.exec(line) ?? [];
     const [path = "", query = ""] = uri.split("?");
-    const options: { name: string; value: Buffer }[] = [];
+    const options: Packet["options"] = [];
     if (uriHost !== undefined) options.push({ name: "Uri-Host", value: Buffer.from(uriHost) });
     for (const segment of path.split("/").filter((part) => part !== ""))
       options.push({ name: "Uri-Path", value: Buffer.from(segment) });
     for (const argument of query.split("&").filter((part) => part !== ""))
       options.push({ name: "Uri-Query", value: Buffer.from(argument) });
     if (accept !== undefined) options.push({ name: "Accept", value: Buffer.from([accept >> 8, accept & 255]) });
+    options.push(...more);
     const messageId = ++this.#messageId;
     const datagram = generate({ code: method as "POST", confirmable, messageId, token: Buffer.from([1, 2, 3, 4]), options });
     this.sendsAgain(datagram);
@@ -216,7 +222,7 @@ export class LockstepDevice {
     this.#world.service.receive(this.caller, datagram, this.#world.clock.now());
   }
 
-  /** Asserts the next message: `ACK 2.04`, `CON DELETE /0`, `CON PUT /0/10 11542`. */
+  /** Asserts the next message: `ACK 2.04`, `CON DELETE /0`, `CON PUT /0/10 11542`, `CON GET / accept=40`; an empty one is `ACK`. */
   hears(line: string): Packet {
     const packet = this.heard.shift();
     assert.notEqual(packet, undefined, `heard nothing, expected ${line}`);
@@ -311,7 +317,9 @@ export interface Content {
 
 function describe(packet: Packet): string {
   const type = packet.confirmable ? "CON" : packet.ack ? "ACK" : packet.reset ? "RST" : "NON";
-  const code = packet.code.startsWith("0.") ? ["", "GET", "POST", "PUT", "DELETE"][Number(packet.code.slice(2))] : packet.code;
+  const code = packet.code.startsWith("0.")
+    ? [undefined, "GET", "POST", "PUT", "DELETE"][Number(packet.code.slice(2))]
+    : packet.code;
   const segments = packet.options.filter(({ name }) => name === "Uri-Path").map(({ value }) => `/${value}`);
   const path = code === "GET" && segments.length === 0 ? "/" : segments.join("");
   const accept = numberOf(packet, "Accept");

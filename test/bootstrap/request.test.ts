@@ -66,29 +66,33 @@ test("NON is answered 4.00, not served", () => {
   assert.deepEqual(world.told(), []);
 });
 
-test("pct: what is no number is 4.00, what is not supported 4.15", () => {
+test("pct: what is no number is 4.00, what is not supported 4.15 (LwM2M Core 1.2, Bootstrap-Request)", () => {
   const world = new World();
   const device = world.device("id-urn:dev:1");
   refused(world, device, "POST /bs?ep=urn:dev:1&pct=senml", 'ACK 4.00 "pct is not a number"', /pct/);
   refused(world, device, "POST /bs?ep=urn:dev:1&pct=", 'ACK 4.00 "pct is not a number"', /pct/);
-  refused(world, device, "POST /bs?ep=urn:dev:1&pct=50", "ACK 4.15", /not supported/);
+  for (const format of [50, 0, 40, 42, 60, 11543, 65536]) {
+    refused(world, device, `POST /bs?ep=urn:dev:1&pct=${format}`, "ACK 4.15", /not supported/);
+  }
+  for (const format of [11542, 110, 112, 11544]) {
+    const served = new World().device("id-urn:dev:1");
+    served.sends(`POST /bs?ep=urn:dev:1&pct=${format}`);
+    served.hears("ACK 2.04");
+  }
 });
 
-test("three requests in a row, as Anjay makes them: pack, SenML CBOR, and without pct after a refusal", () => {
-  const world = new World({ assigned: [assignment("urn:dev:1", { profile: "missing" })] });
+test("a parameter that is given twice could be read in two ways, and is 4.00", () => {
+  const world = new World();
   const device = world.device("id-urn:dev:1");
-  device.sends("GET /bspack?ep=urn:dev:1");
-  device.hears("ACK 5.01");
-  device.sends("POST /bs?ep=urn:dev:1&pct=112");
-  device.hears('ACK 4.00 "no bootstrap config"');
-  device.sends("POST /bs?ep=urn:dev:1");
-  device.hears('ACK 4.00 "no bootstrap config"');
-  assert.deepEqual(world.told(), [
-    "commenced urn:dev:1",
-    "failed urn:dev:1 no-profile",
-    "commenced urn:dev:1",
-    "failed urn:dev:1 no-profile",
-  ]);
+  refused(world, device, "POST /bs?ep=urn:dev:1&ep=urn:dev:2", 'ACK 4.00 "ep is given twice"', /ep is given twice/);
+  refused(world, device, "POST /bs?ep=urn:dev:1&ep=urn:dev:1", 'ACK 4.00 "ep is given twice"', /ep is given twice/);
+  refused(world, device, "POST /bs?pct=110&pct=112&ep=urn:dev:1", 'ACK 4.00 "pct is given twice"', /pct is given twice/);
+});
+
+test("other parameters are passed over", () => {
+  const device = new World().device("id-urn:dev:1");
+  device.sends("POST /bs?lt=60&ep=urn:dev:1&lwm2m=1.1&b=U&episode=4&acc=x");
+  device.hears("ACK 2.04");
 });
 
 test("a profile that does not fit the device is 4.00 and told to the balancer, with what is missing", () => {
@@ -102,10 +106,11 @@ test("a profile that does not fit the device is 4.00 and told to the balancer, w
 test("other paths and methods", () => {
   const device = new World().device("id-urn:dev:1");
   for (const [request, answer] of [
-    ["GET /bspack?ep=urn:dev:1", "ACK 5.01"],
     ["POST /bspack?ep=urn:dev:1", "ACK 4.05"],
     ["GET /bs?ep=urn:dev:1", "ACK 4.05"],
     ["PUT /bs?ep=urn:dev:1", "ACK 4.05"],
+    ["DELETE /bspack?ep=urn:dev:1", "ACK 4.05"],
+    ["GET /pfx/bspack?ep=urn:dev:1", "ACK 4.04"],
     ["POST /rd?ep=urn:dev:1", "ACK 4.04"],
     ["GET /", "ACK 4.04"],
     ["GET /.well-known/core", "ACK 4.04"],
