@@ -11,6 +11,7 @@ const COMMANDS = [
   "import",
   "devices",
   "instances",
+  "profile",
   "rotate",
   "uri",
   "device",
@@ -35,10 +36,11 @@ test("berth --help lists every command and the exit codes; without a command it 
 });
 
 test("every command's --help says what it does, and what each of its options is for", async () => {
-  const outputs = await berthMany(COMMANDS.map((command) => [command, "--help"]));
+  const commands = COMMANDS.flatMap((command) => (command === "profile" ? ["profile check", "profile put"] : [command]));
+  const outputs = await berthMany(commands.map((command) => [...command.split(" "), "--help"]));
   for (const [index, { code, stdout }] of outputs.entries()) {
     assert.equal(code, 0);
-    assert.ok(stdout.startsWith(`Usage: berth ${COMMANDS[index]}`), stdout);
+    assert.ok(stdout.startsWith(`Usage: berth ${commands[index]}`), stdout);
     assert.match(stdout, /\n\n[a-z].{20}/, "it says what it does");
     const options = stdout.split("\n").filter((line) => /^ {2}-/.test(line));
     assert.ok(options.length >= 2);
@@ -56,6 +58,10 @@ const URI = ["uri", "--endpoint", "a"];
 const BALANCER = ["--url", "http://127.0.0.1:1", "--token-file", "package.json"];
 const WRONG: readonly [args: readonly string[], says: RegExp][] = [
   [["devces"], /unknown command 'devces' \(Did you mean devices\?\)/],
+  [["profile", "chek"], /unknown command 'chek' \(Did you mean check\?\)/],
+  [["profile", "check"], /missing required argument 'file'/],
+  [["profile", "put", "default", "no.yaml", ...BALANCER], /no\.yaml: there is no such file/],
+  [["profile", "check", "examples/profile.yaml", "--objects", "nowhere"], /objects: nowhere: there is no such folder/],
   [["devices", "--jsn"], /unknown option '--jsn' \(Did you mean --json\?\)/],
   [["import"], /missing required argument 'file'/],
   [["import", "a.csv", "b.csv"], /too many arguments/],

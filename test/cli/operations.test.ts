@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { generateKeyPairSync } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { DeviceView, InstanceView } from "../../src/control/index.ts";
@@ -90,7 +91,7 @@ urn:csv:7,${KEY.toUpperCase()},"a ""quoted"" group"
       system.berth("devices", "--json", "--names", "urn:test:0007"),
       system.berth("devices", "urn:nobody"),
     ]);
-    assert.match(table.stdout, /^endpoint +state +instance +profile +failures +last failure\n/);
+    assert.match(table.stdout, /^endpoint +mode +state +instance +profile +failures +last failure\n/);
     assert.equal(table.stdout.trim().split("\n").length, 51, "50 at most unless told otherwise");
     assert.match(table.stderr, /50 shown; in all 64 pending, 0 commenced, 0 completed/);
     const names = (text: string): string[] => (JSON.parse(text) as DeviceView[]).map(({ endpoint }) => endpoint);
@@ -130,7 +131,10 @@ urn:csv:7,${KEY.toUpperCase()},"a ""quoted"" group"
 
   test("lists instances, as a table or JSON", async () => {
     const [table, json] = await Promise.all([system.berth("instances"), system.berth("instances", "--json")]);
-    assert.match(table.stdout, /^instance +state +address +pending +commenced +completed +sessions +handshakes +cpu %\n/);
+    assert.match(
+      table.stdout,
+      /^instance +state +address +pending +commenced +completed +sessions +admission +turned away +handshakes +cpu %\n/,
+    );
     const views = JSON.parse(json.stdout) as InstanceView[];
     assert.deepEqual(
       views.map(({ id, state, addresses }) => [id, state, addresses.ipv4]),
@@ -138,6 +142,49 @@ urn:csv:7,${KEY.toUpperCase()},"a ""quoted"" group"
     );
     const pending = views.map((view) => view.pending + view.completed);
     assert.equal(pending[0], pending[1], "64 devices, spread evenly");
+  });
+
+  test("sets a profile, and is told what is wrong with one as the check tells it", async () => {
+    const good = file("meter.yaml", readFileSync("examples/profile.yaml", "utf8"));
+    const set = await system.berth("profile", "put", "meter", good);
+    assert.deepEqual([set.code, set.stdout], [0, "profile meter is set\n"], set.stderr);
+    const csv = file("meter.csv", `endpoint,psk,server_key,profile\nurn:meter:1,${KEY},${KEY},meter\n`);
+    assert.equal((await system.berth("import", csv)).code, 0);
+
+    const bad = file("bad.yaml", readFileSync("examples/profile.yaml", "utf8").replace("shortServerId: 101", "shortServerId: 0"));
+    const [put, check] = await Promise.all([system.berth("profile", "put", "meter", bad), berth(["profile", "check", bad])]);
+    assert.equal(put.code, 2);
+    assert.match(put.stderr, /^berth: profile meter: servers\[0\]\.shortServerId: .*\(got 0\)\n$/);
+    assert.equal(put.stderr.replace("berth: profile meter", bad), check.stderr);
+    const leshan = await system.berth("profile", "put", "any", "examples/profile.leshan.json", "--json");
+    assert.equal(leshan.code, 0, leshan.stderr);
+    assert.ok((JSON.parse(leshan.stdout) as { profile: string }[]).length >= 1);
+  });
+
+  test("imports devices of all modes; what is wrong with one is told by line, field and value", async () => {
+    const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const pem = publicKey.export({ type: "spki", format: "pem" }).toString();
+    const path = file(
+      "modes.csv",
+      `endpoint,mode,psk,public_key,secret
+urn:mode:psk,psk,${KEY},,
+urn:mode:x509,x509,,,${KEY}
+urn:mode:rpk,,,"${pem}",
+urn:mode:nosec,nosec,,,${KEY}
+urn:mode:bad,x509,,,
+urn:mode:worse,eap,,,${KEY}
+`,
+    );
+    const { code, stdout, stderr } = await system.berth("import", path);
+    assert.equal(code, 1);
+    assert.equal(stdout, "4 devices added, 0 updated, 2 rejected\n");
+    assert.match(stderr, /modes\.csv:10: secret is missing: a device of mode x509 has no key here/);
+    assert.match(stderr, /modes\.csv:11: mode: "eap" is none of psk, x509, rpk, nosec/);
+    const shown = await system.berth("devices", "--json", "urn:mode:psk", "urn:mode:x509", "urn:mode:rpk", "urn:mode:nosec");
+    assert.deepEqual(
+      (JSON.parse(shown.stdout) as DeviceView[]).map(({ mode }) => mode),
+      ["psk", "x509", "rpk", "nosec"],
+    );
   });
 
   test("rotates by hand, and the balancer's log says why", async () => {
