@@ -4,8 +4,8 @@ import { test } from "node:test";
 import { readDevices } from "../../src/storage/index.ts";
 import { chunks, collect } from "./samples.ts";
 
-function codeBlock(markdown: string, language: string): string {
-  return new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "s").exec(markdown)?.[1] ?? "";
+function codeBlocks(markdown: string, language: string): string[] {
+  return [...markdown.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "gs"))].map(([, block = ""]) => block);
 }
 
 test("docs/storage.md explains every error code there is, and no other", () => {
@@ -17,11 +17,16 @@ test("docs/storage.md explains every error code there is, and no other", () => {
 
 test("the examples of docs/import.md can be imported", async () => {
   const page = readFileSync("docs/import.md", "utf8");
-  const csv = await collect(readDevices(chunks(codeBlock(page, "csv")), "csv"));
-  const ndjson = await collect(readDevices(chunks(codeBlock(page, "json")), "ndjson"));
+  const [first = "", second = ""] = codeBlocks(page, "csv");
+  const [csv, modes] = await Promise.all([first, second].map((text) => collect(readDevices(chunks(text), "csv"))));
+  const ndjson = await collect(readDevices(chunks(codeBlocks(page, "json").join("")), "ndjson"));
   assert.deepEqual(
-    csv.map((row) => "device" in row && row.device.attributes),
+    csv?.map((row) => "device" in row && row.device.attributes),
     [{ site: "Hall A" }, { site: "Hall B, left" }],
+  );
+  assert.deepEqual(
+    modes?.map((row) => "device" in row && row.device.mode),
+    ["psk", "x509"],
   );
   assert.deepEqual(
     ndjson.map((row) => "device" in row && row.device.attributes),
