@@ -14,15 +14,15 @@ export interface Measurement {
   readonly memory: number;
 }
 
-/** Before anything is measured: what a core of 2020 serves while nothing is compiled yet, 2 ms for each. */
-const START_RATE = 500;
+/** CPU time of a bootstrap before it is measured: with PSK, on a core of 2020 on which nothing is compiled yet. */
+const START_COST: Milliseconds = 1;
 /** The share of a core that is given to bootstraps, as they all run in one thread; the rest is for what else there is to do. */
 const TARGET = 0.9;
 /** A sample is taken when so many bootstraps were served. */
 const SAMPLE = 200;
 /**
  * What else there is to do, forged ClientHellos among it, can only make a sample dearer, so the cheapest comes nearest to
- * the truth; it is given up slowly, doubled in 14 samples. Where it is too low, the instance falls behind and brakes.
+ * the truth; it is given up slowly, doubled in 14 samples. While it is too low, the instance falls behind and brakes.
  */
 const GIVES_UP = 1.05;
 /** No host is as fast as that: the clock of CPU time is coarse. */
@@ -36,14 +36,15 @@ const MEMORY_SHARE = 0.5;
 
 /** How much an instance can take on, as far as can be told from how it has fared. */
 export class Capacity {
-  #cost: Milliseconds | undefined;
-  #window: { readonly cpu: Milliseconds; readonly served: number } | undefined;
+  #cost: Milliseconds = START_COST;
+  /** Where the sample began that is being taken. */
+  #from: (Measurement & { readonly begun: number }) | undefined;
   #last: Measurement | undefined;
   #idleAt: Instant = Number.NEGATIVE_INFINITY;
 
   /** New handshakes a second, with the sessions that follow them. */
   get rate(): number {
-    return this.#cost === undefined ? START_RATE : (TARGET * 1000) / this.#cost;
+    return (TARGET * 1000) / this.#cost;
   }
 
   /** Handshakes and sessions at a time for which the memory suffices, beyond those there are; undefined before it was measured. */
@@ -63,13 +64,13 @@ export class Capacity {
   measure(measured: Measurement, begun: number, now: Instant): void {
     if (this.#last === undefined || measured.idle - this.#last.idle >= 1) this.#idleAt = now;
     this.#last = measured;
-    // The three stages cost about the same, and those of one bootstrap may lie far apart.
-    const served = (begun + measured.handshakes + measured.ended) / 3;
-    this.#window ??= { cpu: measured.cpu, served };
-    const more = served - this.#window.served;
-    if (more < SAMPLE) return;
-    const cost = Math.max(SMALLEST_COST, (measured.cpu - this.#window.cpu) / more);
-    this.#window = { cpu: measured.cpu, served };
-    this.#cost = this.#cost === undefined ? cost : Math.min(cost, this.#cost * GIVES_UP);
+    this.#from ??= { ...measured, begun };
+    const { cpu, handshakes, ended } = this.#from;
+    // Where devices are slow, far more has begun than ended, or the other way: what has moved on least makes no sample too cheap.
+    const served = Math.min(begun - this.#from.begun, measured.handshakes - handshakes, measured.ended - ended);
+    if (served < SAMPLE) return;
+    const cost = Math.max(SMALLEST_COST, (measured.cpu - cpu) / served);
+    this.#from = { ...measured, begun };
+    this.#cost = Math.min(cost, this.#cost * GIVES_UP);
   }
 }
