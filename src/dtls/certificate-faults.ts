@@ -20,6 +20,7 @@ export function faultOfVerification(result: number): CertificateFault {
   return BY_RESULT.get(result) ?? "certificate-invalid";
 }
 
+// An entry of OpenSSL's error queue (err.h): the library in the upper bits, its reason in the lower.
 const LIBRARY_SHIFT = 23;
 const REASON_MASK = 0x7f_ffff;
 const SSL_LIBRARY = 20;
@@ -29,12 +30,16 @@ const SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE = 199;
 /** Of sslerr.h what is said of a certificate, a raw public key, or the signature that proves the key. */
 const INVALID: ReadonlySet<number> = new Set([123, 135, 152, 220, 238, 247, 264, 265, 304, 318, 360, 370, 378, 383]);
 
-/** What an entry of OpenSSL's error queue says about the peer's certificate. */
+/** The reason the SSL library itself gave in an entry of the error queue. */
+export function sslReason(error: number): number | undefined {
+  return error >>> LIBRARY_SHIFT === SSL_LIBRARY ? error & REASON_MASK : undefined;
+}
+
+/** What an entry of the error queue says about the peer's certificate. */
 export function faultOfError(error: number): CertificateFault | undefined {
-  const library = error >>> LIBRARY_SHIFT;
-  const reason = error & REASON_MASK;
-  if (READERS.has(library)) return "certificate-invalid";
-  if (library !== SSL_LIBRARY) return undefined;
+  if (READERS.has(error >>> LIBRARY_SHIFT)) return "certificate-invalid";
+  const reason = sslReason(error);
+  if (reason === undefined) return undefined;
   if (reason === SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) return "certificate-missing";
   return INVALID.has(reason) ? "certificate-invalid" : undefined;
 }

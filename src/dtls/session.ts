@@ -1,5 +1,5 @@
 import type { Instant, Milliseconds } from "../lib/clock.ts";
-import { faultOfError, faultOfVerification } from "./certificate-faults.ts";
+import { faultOfError, faultOfVerification, sslReason } from "./certificate-faults.ts";
 import { CIPHER_SUITES, type CipherSuite, type SuiteProof } from "./cipher-suites.ts";
 import type { Pointer } from "./native.ts";
 import type { OpenSsl } from "./openssl.ts";
@@ -19,7 +19,6 @@ const SSL_R_NO_SHARED_CIPHER = 193;
 const X509_V_OK = 0;
 /** OpenSSL's reason for "the peer sent a fatal alert" is this plus the alert's number. */
 const SSL_AD_REASON_OFFSET = 1000;
-const ERR_REASON_MASK = 0x7f_ffff;
 const NOTHING: readonly Buffer[] = [];
 
 /** What a session tells the association it belongs to. */
@@ -245,10 +244,10 @@ export class Session {
     }
     const errors: number[] = [];
     for (let error = native.ERR_get_error(); error !== 0; error = native.ERR_get_error()) errors.push(error);
-    const reason = (errors[0] ?? 0) & ERR_REASON_MASK;
-    if (reason > SSL_AD_REASON_OFFSET) return "alert";
+    const reasons = errors.map(sslReason);
+    if (reasons.some((reason) => reason !== undefined && reason > SSL_AD_REASON_OFFSET)) return "alert";
     if (gotAlert) return "closed-by-peer";
-    if (reason === SSL_R_NO_SHARED_CIPHER) return "no-shared-cipher";
+    if (reasons.includes(SSL_R_NO_SHARED_CIPHER)) return "no-shared-cipher";
     return this.#certificateFault(errors) ?? "protocol-error";
   }
 

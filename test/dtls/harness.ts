@@ -55,10 +55,10 @@ export class World {
   echo = true;
   readonly #queue: (() => void)[] = [];
 
-  constructor(options: Partial<DtlsServerOptions> = {}) {
+  constructor(options: Partial<DtlsServerOptions> = {}, { psk }: { psk: boolean } = { psk: true }) {
     this.server = new DtlsServer(
       loadOpenSsl(),
-      { cookieSecret: Buffer.alloc(32, 7), lookupPsk: () => KEY, ...options },
+      { cookieSecret: Buffer.alloc(32, 7), ...(psk ? { lookupPsk: () => KEY } : {}), ...options },
       {
         send: (peer, datagram) =>
           this.#carry("server", datagram, (bytes) => this.clients.get(peer.key)?.dtls.receive(bytes, this.clock.now())),

@@ -57,25 +57,27 @@ export class TestCa {
   readonly #own: { readonly certificate: string; readonly privateKey: string };
   #issued = 0;
 
-  private constructor(name: string, parent: TestCa | undefined, options: IssueOptions) {
+  private constructor(own: { name: string; options: IssueOptions } | Issued, parent: TestCa | undefined) {
     this.#above = parent === undefined ? [] : [parent, ...parent.#above];
     this.#write("index.txt", "");
     this.#write("ca.cnf", CONFIGURATION.replaceAll("$folder", this.#folder));
-    const privateKey = privateKeyOf(options.key ?? "P-256");
-    this.#write("ca.key", privateKey);
-    const extensions = "basicConstraints = critical, CA:true\nkeyUsage = critical, keyCertSign, cRLSign\n";
-    const certificate = (parent ?? this).#sign(name, privateKey, extensions, options, parent === undefined);
-    this.#own = { certificate, privateKey };
-    this.#write("ca.pem", certificate);
+    this.#own = "name" in own ? this.#makeOwn(own.name, parent, own.options) : own;
+    this.#write("ca.key", this.#own.privateKey);
+    this.#write("ca.pem", this.#own.certificate);
   }
 
   static root(name: string, options: IssueOptions = {}): TestCa {
-    return new TestCa(name, undefined, options);
+    return new TestCa({ name, options }, undefined);
+  }
+
+  /** Somebody who signs with a certificate that is none of a CA. */
+  static impostor(issued: Issued): TestCa {
+    return new TestCa(issued, undefined);
   }
 
   /** A CA below this one. */
   intermediate(name: string, options: IssueOptions = {}): TestCa {
-    return new TestCa(name, this, options);
+    return new TestCa({ name, options }, this);
   }
 
   /** PEM. */
@@ -95,6 +97,12 @@ export class TestCa {
     return { certificate, chain: [certificate, ...above].join(""), privateKey, der: new X509Certificate(certificate).raw };
   }
 
+  /** The CA's own certificate and key, as if it were a device or server. */
+  get self(): Issued {
+    const { certificate, privateKey } = this.#own;
+    return { certificate, chain: certificate, privateKey, der: new X509Certificate(certificate).raw };
+  }
+
   /** Puts a certificate of this CA on its revocation list. */
   revoke(certificate: string): void {
     this.#write("revoked.pem", certificate);
@@ -106,6 +114,12 @@ export class TestCa {
     const dates = ["-crl_lastupdate", dateOf(from), "-crl_nextupdate", dateOf(until)];
     this.#openssl(["ca", ...this.#itself(), "-gencrl", ...dates, "-out", this.#path("crl.pem")]);
     return readFileSync(this.#path("crl.pem"), "utf8");
+  }
+
+  #makeOwn(name: string, parent: TestCa | undefined, options: IssueOptions): { certificate: string; privateKey: string } {
+    const privateKey = privateKeyOf(options.key ?? "P-256");
+    const extensions = "basicConstraints = critical, CA:true\nkeyUsage = critical, keyCertSign, cRLSign\n";
+    return { certificate: (parent ?? this).#sign(name, privateKey, extensions, options, parent === undefined), privateKey };
   }
 
   #sign(name: string, privateKey: string, extensions: string, options: IssueOptions, self: boolean): string {
