@@ -65,10 +65,17 @@ export class StateFile implements DeviceStore {
       renameSync(next, this.#path);
       syncFolder(folder);
     } catch (error) {
-      rmSync(next, { force: true });
+      discard(next);
       throw new StateNotSaved(`${this.#path}: ${errorText(error)}`);
     }
   }
+}
+
+/** Room on a full disk; if there is more wrong, the first error says it. */
+function discard(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {}
 }
 
 /** The new name is in the folder, which has to be on the disk as well. Windows has no such thing. */
