@@ -18,6 +18,7 @@ const SSL_MODE_NO_AUTO_CHAIN = 8;
 const X509_V_FLAG_CRL_CHECK = 4;
 const X509_V_FLAG_CRL_CHECK_ALL = 8;
 const X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS = 4;
+const KU_DIGITAL_SIGNATURE = 0x80;
 const X509_V_OK = 0;
 const X509_V_ERR_UNABLE_TO_GET_CRL = 3;
 const X509_V_ERR_CERT_UNTRUSTED = 27;
@@ -69,6 +70,9 @@ export class Certificates {
       const size = chain.reduce<number>((sum, one) => sum + this.#objects.certificateDer(one).length, 0);
       if (size > MAX_CHAIN) throw new InvalidInput(`${what}.certificate: may have ${MAX_CHAIN} bytes, has ${size}`);
       const [own = 0, ...above] = chain;
+      if ((this.#native.X509_get_key_usage(own) & KU_DIGITAL_SIGNATURE) === 0) {
+        throw new InvalidInput(`${what}.certificate: its keyUsage lacks digitalSignature, so that it is no good for TLS`);
+      }
       if (this.#native.SSL_CTX_use_certificate(context, own) !== 1) this.#complain(`${what}.certificate: is of no kind for TLS`);
       for (const ca of above) this.#openssl.native.SSL_CTX_ctrl(context, SSL_CTRL_CHAIN_CERT, 1, ca);
     });

@@ -16,6 +16,7 @@ export interface NativeCertificates {
   readonly OBJ_nid2obj: (id: number) => Pointer;
   readonly X509_add1_trust_object: (certificate: Pointer, purpose: Pointer) => number;
   readonly X509_check_issued: (issuer: Pointer, subject: Pointer) => number;
+  readonly X509_get_key_usage: (certificate: Pointer) => number;
   readonly X509_free: (certificate: Pointer) => void;
   readonly X509_CRL_free: (crl: Pointer) => void;
   readonly EVP_PKEY_free: (key: Pointer) => void;
@@ -84,6 +85,7 @@ export function bindCertificates(library: LibraryHandle): NativeCertificates {
     OBJ_nid2obj: bind("OBJ_nid2obj", POINTER, "int"),
     X509_add1_trust_object: bind("X509_add1_trust_object", "int", POINTER, POINTER),
     X509_check_issued: bind("X509_check_issued", "int", POINTER, POINTER),
+    X509_get_key_usage: bind("X509_get_key_usage", "uint32", POINTER),
     X509_free: bind("X509_free", "void", POINTER),
     X509_CRL_free: bind("X509_CRL_free", "void", POINTER),
     EVP_PKEY_free: bind("EVP_PKEY_free", "void", POINTER),
