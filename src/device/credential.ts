@@ -64,7 +64,9 @@ export function credentialOf(instance: ObjectInstance): Credential {
       readPublicKey(serverPublicKey, `${at}/${Security.serverKey}`);
       const own = createPublicKey(readPrivateKey(privateKey, `${at}/${Security.secretKey}`));
       if (!own.equals(readPublicKey(publicKey, `${at}/${Security.identity}`)))
-        throw new NoBootstrapAccount(`${at}/${Security.secretKey}: the private key is not that of the public key in ${at}/3`);
+        throw new NoBootstrapAccount(
+          `${at}/${Security.secretKey}: the private key is not that of the public key in ${at}/${Security.identity}`,
+        );
       return { mode: "rpk", publicKey, privateKey, serverPublicKey };
     }
     case SecurityMode.x509: {
@@ -73,7 +75,9 @@ export function credentialOf(instance: ObjectInstance): Credential {
       const [own] = certificates.map((der) => readCertificate(der, `${at}/${Security.identity}`));
       const key = readPrivateKey(privateKey, `${at}/${Security.secretKey}`);
       if (own?.checkPrivateKey(key) !== true)
-        throw new NoBootstrapAccount(`${at}/${Security.secretKey}: the private key is not that of the certificate in ${at}/3`);
+        throw new NoBootstrapAccount(
+          `${at}/${Security.secretKey}: the private key is not that of the certificate in ${at}/${Security.identity}`,
+        );
       const trusted = material(Security.serverKey, "the certificate of the server or its CA");
       readCertificate(trusted, `${at}/${Security.serverKey}`);
       return { mode: "x509", certificates, privateKey, trust: trustOf(instance, trusted) };

@@ -100,8 +100,8 @@ function credentialResources({ uri, identity, psk, x509, rpk }: FactorySettings)
       throw new InvalidInput("x509: give serverCertificate or ca, and not both");
     return {
       mode: SecurityMode.x509,
-      own: toCertificates(x509.certificate, "x509.certificate"),
-      server: toCertificates(trusted, serverCertificate === undefined ? "x509.ca" : "x509.serverCertificate"),
+      own: bytes(Buffer.concat(certificates(x509.certificate, "x509.certificate"))),
+      server: onlyCertificate(trusted, serverCertificate === undefined ? "x509.ca" : "x509.serverCertificate"),
       secret: pkcs8(privateKey(x509.key, "x509.key")),
       usage: serverCertificate === undefined ? CertificateUsage.trustAnchor : CertificateUsage.domainIssued,
     };
@@ -136,12 +136,18 @@ function spki(key: KeyObject): Uint8Array {
   return bytes(key.export({ format: "der", type: "spki" }));
 }
 
-/** DER of all certificates in a PEM text, one behind the other. */
-function toCertificates(material: KeyMaterial, what: string): Uint8Array {
-  if (typeof material !== "string") return material;
+/** DER of the certificates in a PEM text. */
+function certificates(material: KeyMaterial, what: string): Buffer[] {
+  if (typeof material !== "string") return [Buffer.from(material)];
   const found = [...material.matchAll(/-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g)];
   if (found.length === 0) throw new InvalidInput(`${what}: holds no certificate in PEM`);
-  return bytes(Buffer.concat(found.map(([, body = ""]) => Buffer.from(body, "base64"))));
+  return found.map(([, body = ""]) => Buffer.from(body, "base64"));
+}
+
+function onlyCertificate(material: KeyMaterial, what: string): Uint8Array {
+  const [only = Buffer.of(), ...more] = certificates(material, what);
+  if (more.length > 0) throw new InvalidInput(`${what}: holds ${more.length + 1} certificates; a device has room for one`);
+  return bytes(only);
 }
 
 function bytes(buffer: Buffer): Uint8Array {

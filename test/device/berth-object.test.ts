@@ -159,7 +159,8 @@ test("what would keep the device from bootstrapping again is refused at Finish (
     [berthObject("{"), /the recipe is no JSON/],
     [berthObject('{"version":2}'), /version/],
     [objectInstance(BERTH_OBJECT, 0, []), /Recipe is missing/],
-    [berthObject(BERTH_1, [account(5)]), /\/0\/5 is not the bootstrap account, \/0\/0 is/],
+    [berthObject(BERTH_1, [account(1)]), /\/0\/1 is not the bootstrap account, \/0\/0 is/],
+    [berthObject(BERTH_1, [account(5)]), /links \/0\/5, which is not there/],
     [berthObject(weak, [secretOf(utf8("short"))]), /40 bits are too few/],
     [bootstrapAccount(0, { uri: "coaps://192.0.2.1" }), /./],
   ] as const) {

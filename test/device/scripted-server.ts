@@ -5,7 +5,7 @@ import {
   type IncomingRequest,
   type RequestResult,
 } from "../../src/coap/index.ts";
-import { type Association, DtlsServer, loadOpenSsl } from "../../src/dtls/index.ts";
+import { type Association, DtlsServer, type DtlsServerOptions, loadOpenSsl } from "../../src/dtls/index.ts";
 import { fromHex, utf8 } from "../../src/lib/bytes.ts";
 import type { Clock, Instant } from "../../src/lib/clock.ts";
 import type { Random } from "../../src/lib/random.ts";
@@ -119,7 +119,7 @@ export class ScriptedServer implements Machine {
   constructor(
     world: Surroundings,
     here: Address,
-    secure = true,
+    secure: boolean | Partial<DtlsServerOptions> = true,
     keyOf: (identity: string) => Uint8Array | undefined = () => PSK,
   ) {
     this.world = world;
@@ -128,10 +128,14 @@ export class ScriptedServer implements Machine {
       { random: world.random, ackTimeout: 1_000, maxRetransmit: 3 },
       { send: (peer, bytes) => this.#send(peer, bytes), request: (request) => this.#request(request) },
     );
-    if (secure) {
+    if (secure !== false) {
       this.dtls = new DtlsServer(
         loadOpenSsl(),
-        { cookieSecret: new Uint8Array(32), lookupPsk: (identity) => keyOf(Buffer.from(identity).toString()) },
+        {
+          cookieSecret: new Uint8Array(32),
+          lookupPsk: (identity) => keyOf(Buffer.from(identity).toString()),
+          ...(secure === true ? {} : secure),
+        },
         {
           send: (peer, bytes) => world.send(bytes, here, peer),
           secured: (association) => {
