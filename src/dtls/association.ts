@@ -209,12 +209,16 @@ export class ServerAssociation implements Association, Scheduled {
 
   /** Gives OpenSSL what comes of a flight with certificates, in the order it wants. */
   #certify(datagram: Uint8Array, flight: CertificateFlight, now: Instant): void {
-    const clear = flight.sort(datagram);
-    if (clear === "full") this.#host.overflowed();
-    else if (clear !== undefined) this.#session.receive(clear, now);
-    if (!flight.cipherChanged || !this.#session.awaitsCipherChange) return;
+    const { clear, encrypted } = flight.sort(datagram);
+    if (flight.tooLong) return this.drop("certificate-invalid");
+    if (clear.length > 0) this.#session.receive(clear, now);
+    const rest = this.#session.awaitsCipherChange ? flight.rest : undefined;
+    if (rest === undefined) {
+      for (const record of encrypted) if (!flight.keep(record)) this.#host.overflowed();
+      return;
+    }
     this.#progress = { at: "certified" };
-    for (const record of flight.rest) this.#session.receive(record, now);
+    for (const record of [...rest, ...encrypted]) this.#session.receive(record, now);
   }
 
   #receiveSecured(datagram: Uint8Array, now: Instant): void {

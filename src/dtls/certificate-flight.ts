@@ -16,7 +16,9 @@ const PLACES: ReadonlyMap<number, number> = new Map([
   [15, 3], // CertificateVerify
 ]);
 const CERTIFICATE = 11;
-/** The longest signature or elliptic curve point there is fits well. The certificates' length OpenSSL judges. */
+/** Longest Certificate message: eight certificates with RSA keys of 4096 bits. OpenSSL sets aside as much for its parts. */
+export const MAX_CERTIFICATES = 16_384;
+/** The longest signature or elliptic curve point there is fits well. */
 const MAX_OTHER = 2048;
 /** Encrypted records that may wait; anybody can send them and nobody can judge them yet. */
 const MAX_ENCRYPTED = 2;
@@ -31,6 +33,7 @@ const MAX_LENGTH = 2048;
 export class CertificateFlight {
   readonly #helloSequence: number;
   #cipherChange: Buffer | undefined;
+  #tooLong = false;
   readonly #encrypted: Buffer[] = [];
 
   /** @param helloSequence the ClientHello's message_seq */
@@ -38,34 +41,34 @@ export class CertificateFlight {
     this.#helloSequence = helloSequence;
   }
 
-  /**
-   * Takes in a datagram.
-   * @returns what of it OpenSSL can have now, if anything; "full" if there was an encrypted record too many
-   */
-  sort(datagram: Uint8Array): Buffer | "full" | undefined {
+  /** Takes in a datagram; says what of it OpenSSL can have at once, and what only after ChangeCipherSpec. */
+  sort(datagram: Uint8Array): { readonly clear: Uint8Array; readonly encrypted: readonly Uint8Array[] } {
     const clear: Uint8Array[] = [];
-    let full = false;
+    const encrypted: Uint8Array[] = [];
     for (let at = 0, end = recordEnd(datagram, 0); end > 0; at = end, end = recordEnd(datagram, at)) {
       const record = datagram.subarray(at, end);
-      if (recordEpoch(record, 0) > 0) full ||= !this.#keep(record);
+      if (recordEpoch(record, 0) > 0) encrypted.push(record);
       else if (record[0] === CHANGE_CIPHER_SPEC && record.length <= MAX_LENGTH) this.#cipherChange ??= Buffer.from(record);
       else if (record[0] === HANDSHAKE && this.#isOfUse(record)) clear.push(record);
     }
-    if (clear.length > 0) return Buffer.concat(clear);
-    return full ? "full" : undefined;
+    return { clear: clear.length === 1 && clear[0] !== undefined ? clear[0] : Buffer.concat(clear), encrypted };
   }
 
-  /** Whether ChangeCipherSpec is there. */
-  get cipherChanged(): boolean {
-    return this.#cipherChange !== undefined;
+  /** Whether the client has announced more certificates than are read. */
+  get tooLong(): boolean {
+    return this.#tooLong;
   }
 
-  /** What OpenSSL gets once it has taken in CertificateVerify. */
-  get rest(): readonly Uint8Array[] {
-    return this.#cipherChange === undefined ? [] : [this.#cipherChange, ...this.#encrypted];
+  /** ChangeCipherSpec, once it is there, and the encrypted records that came before their time. */
+  get rest(): readonly Uint8Array[] | undefined {
+    return this.#cipherChange === undefined ? undefined : [this.#cipherChange, ...this.#encrypted];
   }
 
-  #keep(record: Uint8Array): boolean {
+  /**
+   * Keeps an encrypted record whose time has not come.
+   * @returns false if there is no room for it
+   */
+  keep(record: Uint8Array): boolean {
     if (this.#encrypted.length >= MAX_ENCRYPTED || record.length > MAX_LENGTH) return false;
     this.#encrypted.push(Buffer.from(record));
     return true;
@@ -75,8 +78,10 @@ export class CertificateFlight {
     let message = RECORD_HEADER;
     while (message + HANDSHAKE_HEADER <= record.length) {
       const type = record[message] ?? 0;
-      const place = uint16(record, message + 4) - this.#helloSequence;
-      if (PLACES.get(type) !== place || (type !== CERTIFICATE && uint24(record, message + 1) > MAX_OTHER)) return false;
+      const length = uint24(record, message + 1);
+      if (PLACES.get(type) !== uint16(record, message + 4) - this.#helloSequence) return false;
+      if (type === CERTIFICATE && length > MAX_CERTIFICATES) this.#tooLong = true;
+      if (length > (type === CERTIFICATE ? MAX_CERTIFICATES : MAX_OTHER)) return false;
       message += HANDSHAKE_HEADER + uint24(record, message + 9);
     }
     return message === record.length;

@@ -1,5 +1,6 @@
 import type { Instant } from "../lib/clock.ts";
 import { InternalError, InvalidInput } from "../lib/errors.ts";
+import { MAX_CERTIFICATES } from "./certificate-flight.ts";
 import { isNull, type Pointer } from "./native.ts";
 import type { NativeCertificates } from "./native-certificates.ts";
 import { NativeObjects } from "./native-objects.ts";
@@ -33,8 +34,6 @@ const RAW_PUBLIC_KEYS: Uint8Array = Uint8Array.of(2);
 const AUTH_LEVEL = 2;
 /** CAs between a certificate and its trust anchor at most: more than any public hierarchy has. */
 const MAX_INTERMEDIATES = 6;
-/** Eight certificates with RSA keys of 4096 bits. OpenSSL sets aside as much while it waits for the parts of a chain. */
-const MAX_CHAIN = 16_384;
 /** Signatures that are taken, and made: no SHA-1, which TLS 1.2 has as well. */
 const SIGNATURES =
   "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512";
@@ -67,11 +66,15 @@ export class Certificates {
   showChain(context: Pointer, certificate: Encoded, privateKey: Encoded, what: string): void {
     this.#openssl.native.SSL_CTX_ctrl(context, SSL_CTRL_MODE, SSL_MODE_NO_AUTO_CHAIN, 0);
     this.#objects.use("certificate", certificate, `${what}.certificate`, (chain) => {
-      const size = chain.reduce<number>((sum, one) => sum + this.#objects.certificateDer(one).length, 0);
-      if (size > MAX_CHAIN) throw new InvalidInput(`${what}.certificate: may have ${MAX_CHAIN} bytes, has ${size}`);
+      const size = chain.reduce<number>((sum, one) => sum + 3 + this.#objects.certificateDer(one).length, 3);
+      if (size > MAX_CERTIFICATES) {
+        throw new InvalidInput(`${what}.certificate: may take ${MAX_CERTIFICATES} bytes, takes ${size}`);
+      }
       const [own = 0, ...above] = chain;
       if ((this.#native.X509_get_key_usage(own) & KU_DIGITAL_SIGNATURE) === 0) {
-        throw new InvalidInput(`${what}.certificate: its keyUsage lacks digitalSignature, so that it is no good for TLS`);
+        throw new InvalidInput(
+          `${what}.certificate: the first one has to be the owner's own, and its keyUsage lacks digitalSignature`,
+        );
       }
       if (this.#native.SSL_CTX_use_certificate(context, own) !== 1) this.#complain(`${what}.certificate: is of no kind for TLS`);
       for (const ca of above) this.#openssl.native.SSL_CTX_ctrl(context, SSL_CTRL_CHAIN_CERT, 1, ca);
@@ -189,7 +192,7 @@ export class Certificates {
     if (this.#native.SSL_CTX_ctrl_bytes(context, SSL_CTRL_SET_SIGALGS_LIST, 0, signatures) !== 1) {
       throw new InternalError(`${this.#openssl.version} does not know all of ${SIGNATURES}`);
     }
-    native.SSL_CTX_ctrl(context, SSL_CTRL_SET_MAX_CERT_LIST, MAX_CHAIN, 0);
+    native.SSL_CTX_ctrl(context, SSL_CTRL_SET_MAX_CERT_LIST, MAX_CERTIFICATES, 0);
     const parameters = this.#native.SSL_CTX_get0_param(context);
     this.#native.X509_VERIFY_PARAM_set_auth_level(parameters, AUTH_LEVEL);
     this.#native.X509_VERIFY_PARAM_set_depth(parameters, MAX_INTERMEDIATES);

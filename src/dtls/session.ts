@@ -17,7 +17,7 @@ const MAX_PLAINTEXT = 16_384;
 const SSL_READING = 3;
 const SSL_R_NO_SHARED_CIPHER = 193;
 const X509_V_OK = 0;
-/** OpenSSL's reason for "the peer sent a fatal alert" is this plus the alert's number. */
+/** OpenSSL's reason for "the peer sent a fatal alert" is this plus the alert's number, which is a byte. */
 const SSL_AD_REASON_OFFSET = 1000;
 const NOTHING: readonly Buffer[] = [];
 
@@ -245,7 +245,7 @@ export class Session {
     const errors: number[] = [];
     for (let error = native.ERR_get_error(); error !== 0; error = native.ERR_get_error()) errors.push(error);
     const reasons = errors.map(sslReason);
-    if (reasons.some((reason) => reason !== undefined && reason > SSL_AD_REASON_OFFSET)) return "alert";
+    if (reasons.some(isAlert)) return "alert";
     if (gotAlert) return "closed-by-peer";
     if (reasons.includes(SSL_R_NO_SHARED_CIPHER)) return "no-shared-cipher";
     return this.#certificateFault(errors) ?? "protocol-error";
@@ -289,6 +289,10 @@ export class Session {
   #sendAll(datagrams: readonly Buffer[]): void {
     for (const datagram of datagrams) this.#owner.send(datagram);
   }
+}
+
+function isAlert(reason: number | undefined): boolean {
+  return reason !== undefined && reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256;
 }
 
 function isOneRecordOfData(datagram: Uint8Array): boolean {

@@ -37,11 +37,15 @@ describe("certificates, keys and lists that are no good", { skip: noCertificates
   });
 
   test("that do not go together are refused, without a word of the key", () => {
-    const { server, root } = testPki();
+    const { server } = testPki();
     const other = makeKey().privateKey;
     const message = complaint({ privateKey: other });
     assert.match(message, /^x509\.privateKey: does not belong to the certificate/);
-    assert.match(complaint({ certificate: root.certificate + server.certificate }), /^x509\.privateKey: does not belong/);
+    const upsideDown = server.chain
+      .split(/(?=-----BEGIN)/)
+      .toReversed()
+      .join("");
+    assert.match(complaint({ certificate: upsideDown }), /^x509\.certificate: the first one has to be the owner's own/);
   });
 
   test("that are encrypted are refused with the way out", () => {
@@ -55,13 +59,13 @@ describe("certificates, keys and lists that are no good", { skip: noCertificates
 
   test("that were made for other things than TLS are refused", () => {
     const { certificate, privateKey } = testPki().root.self;
-    assert.match(complaint({ certificate, privateKey }), /^x509\.certificate: its keyUsage lacks digitalSignature/);
+    assert.match(complaint({ certificate, privateKey }), /^x509\.certificate: .* keyUsage lacks digitalSignature$/);
   });
 
   test("that make a chain nobody would read are refused", () => {
     const { server, root } = testPki();
     const message = complaint({ certificate: server.certificate + root.certificate.repeat(60) });
-    assert.match(message, /^x509\.certificate: may have 16384 bytes, has \d+$/);
+    assert.match(message, /^x509\.certificate: may take 16384 bytes, takes \d+$/);
   });
 
   test("of a client are refused likewise", () => {
