@@ -94,6 +94,13 @@ const NOTHING_TO_DELETE: ReadonlySet<ResponseCode> = new Set<ResponseCode>(["4.0
 /** How clients say that they do not read or write a format. */
 const FORMAT_REFUSED: ReadonlySet<ResponseCode> = new Set<ResponseCode>(["4.06", "4.15"]);
 
+/**
+ * The same of a Write. 4.00 is what the specification has for data that does not go with its format (LwM2M Transport Binding 1.1,
+ * section 6.4.2): Wakaama says it of SenML JSON in which a key in base64url has a "-" or "_", as half of all random keys do,
+ * and Anjay of formats it does not know.
+ */
+const WRITE_REFUSED: ReadonlySet<ResponseCode> = new Set<ResponseCode>([...FORMAT_REFUSED, "4.00"]);
+
 /** How a client says that the configuration it has been given is inconsistent (LwM2M Transport Binding 1.1, section 6.4.2). */
 const INCONSISTENT: ResponseCode = "4.06";
 
@@ -191,7 +198,7 @@ function afterAnswer(state: Requesting, answer: StepAnswer, work: SessionWork): 
       return refused(step, answer.code);
     case "write":
       if (isSuccess(answer.code)) return next(state);
-      return (FORMAT_REFUSED.has(answer.code) ? inNextFormat(state, work) : undefined) ?? refused(step, answer.code);
+      return (WRITE_REFUSED.has(answer.code) ? inNextFormat(state, work) : undefined) ?? refused(step, answer.code);
     case "finish":
       if (isSuccess(answer.code)) return { name: "completed" };
       if (answer.code !== INCONSISTENT) return failed("finish-failed", `the device answered Finish with ${answer.code}`);
