@@ -2,8 +2,6 @@ import { type CoapRequest, isSuccess, type ReceivedResponse, type RequestResult 
 import { type BootstrapStep, ContentFormat, decodeContent, decodeDiscover, parsePath, uriPath } from "../lwm2m/index.ts";
 import type { SessionInput, StepAnswer } from "./session.ts";
 
-/** The Security object. */
-const SECURITY = 0;
 const FINISH: CoapRequest = { method: "POST", path: ["bs"] };
 
 /**
@@ -41,11 +39,7 @@ function answerOf(step: BootstrapStep, { code, contentFormat, payload }: Receive
   const answer: StepAnswer = { type: "answered", code };
   if (!isSuccess(code)) return answer;
   try {
-    if (step.kind === "discover") {
-      const found = decodeDiscover(payload);
-      // It has a bootstrap account, or it would not be here: without an instance of /0 the answer is not all it has.
-      return found.entries.some(({ path }) => path[0] === SECURITY && path.length === 2) ? { ...answer, found } : answer;
-    }
+    if (step.kind === "discover") return { ...answer, found: decodeDiscover(payload) };
     if (step.kind !== "read" || contentFormat === undefined) return answer;
     return { ...answer, servers: decodeContent(contentFormat, parsePath(step.path), payload) };
   } catch {

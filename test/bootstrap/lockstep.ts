@@ -15,6 +15,7 @@ import { VirtualClock } from "../../src/lib/clock.ts";
 import type { LogFields, Logger } from "../../src/lib/log.ts";
 import { seededRandom } from "../../src/lib/random.ts";
 import { builtInRecipe, type Recipe, temporaryUri } from "../../src/naming/index.ts";
+import { until } from "../support/until.ts";
 
 /** In the middle of an hour's epoch of `berth-1`. */
 export const NOON: number = Date.parse("2026-01-01T12:00:00Z");
@@ -60,6 +61,10 @@ export class LogBook implements Logger {
   }
   error(fields: LogFields, message: string): void {
     this.lines.push(`error ${message} ${JSON.stringify(fields)}`);
+  }
+  /** Waits for a line that matches, at most 5 s. */
+  async waitFor(pattern: RegExp): Promise<void> {
+    await until(() => this.lines.some((line) => pattern.test(line)), `a line that matches ${pattern}`, 5);
   }
   /** Asserts that a line matches. */
   says(pattern: RegExp): void {

@@ -1,5 +1,6 @@
 import { after } from "node:test";
 import { BootstrapInstance, type InstanceOptions, type Listener } from "../../src/bootstrap/index.ts";
+import type { Assignment } from "../../src/control/index.ts";
 import { systemClock, systemRandom } from "../../src/net/index.ts";
 import { FakeBalancer, until } from "./fake-balancer.ts";
 import { assignment, LogBook } from "./lockstep.ts";
@@ -20,14 +21,14 @@ after(async () => {
   for (const cleanup of cleanups.reverse()) await cleanup();
 });
 
-/** Starts an instance that has been told of these devices; it ends with the test file. */
+/** Starts an instance that has been told of these devices, by endpoint those with a PSK; it ends with the test file. */
 export async function startSite(
-  endpoints: readonly string[],
+  devices: readonly (string | Assignment)[],
   listeners: readonly Listener[],
   options: Partial<InstanceOptions> = {},
 ): Promise<Site> {
   const balancer = new FakeBalancer();
-  balancer.devices = endpoints.map((endpoint) => assignment(endpoint));
+  balancer.devices = devices.map((device) => (typeof device === "string" ? assignment(device) : device));
   await balancer.start();
   cleanups.push(() => balancer.kill());
   const log = new LogBook();
