@@ -8,8 +8,6 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** Tags of RFC 8949 that make of bytes or arrays a number nobody sends here. */
 const BIG_NUMBERS: ReadonlySet<unknown> = new Set([2, 3, 5]);
 const DECIMAL_FRACTION = 4;
-/** 10 to the power of more than this is infinite or nothing. */
-const MAX_EXPONENT = 400;
 
 /** First bytes of byte and text strings that come in chunks. */
 const CHUNKED: Readonly<Record<number, Type>> = { 95: Type.bytes, 127: Type.string };
@@ -109,8 +107,7 @@ export class CborReader {
       });
     }
     const [exponent, mantissa] = parts;
-    if (exponent === undefined || mantissa === undefined || exponent < -MAX_EXPONENT || exponent > MAX_EXPONENT)
-      throw this.problem(`${where} is not a decimal fraction`);
+    if (exponent === undefined || mantissa === undefined) throw this.problem(`${where} is not a decimal fraction`);
     return Number(`${mantissa}e${exponent}`);
   }
 

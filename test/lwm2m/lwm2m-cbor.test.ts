@@ -155,6 +155,10 @@ test("payloads that mean nothing are refused", () => {
     "a1 6131 a1 00 a1 00 01", // a text, as gateways have for other devices
     "a1 830100 f4 01",
     "a1 820100 a2 00 01 00 01", // twice the same key
+    "a2 01 a1 00 a1 00 01 01 a1 00 a1 01 01", // with different things below
+    "a1 8401000000 a0", // a map below a resource instance
+    "a2 830100 00 01 8201 00 a1 00 a0", // one value and several, though none
+    "a2 83010019 0063 a1 00 01 84010019 0063 00 02", // the same resource instance in two ways
     "a2 830100 00 01 820100 a1 00 01", // and by another way
     "a2 830100 00 01 840100 0000 01", // one value and several
     "a1 830100 00 a1 a0 01", // a map as a key

@@ -179,6 +179,8 @@ test("SenML that means nothing at its path is refused", () => {
     '[{"n":"1/0/0","v":1}]',
     '[{"n":"/1/0/0","v":1},{"n":"/1/0/0","v":1}]',
     '[{"n":"/1/0/0","v":1},{"n":"/1/0/0/0","v":1}]',
+    '[{"n":"/1/0/0/0","v":1},{"n":"/1/0/0","v":1}]',
+    '[{"n":"/1/0/24/0","vlo":"1:1"},{"n":"/1/0/24/0","vlo":"1:1"}]',
     '[{"n":"/1/0/0","n":"/1/0/1","v":1}]',
     '[{"n":"/1/0/0","v":1,"hash_":1}]', // must be understood
     '[{"n":"/1/0/0","v":1,"bv":1}]',
@@ -244,12 +246,23 @@ test("a resource no definition knows is kept: opaque in TLV, by its field in Sen
   const [tlv] = decodeContent(ContentFormat.tlv, [9999, 0], Buffer.from("c20501ff", "hex"));
   assert.deepEqual(tlv?.resources.get(5), { kind: "single", id: 5, value: { type: "opaque", value: Uint8Array.of(1, 255) } });
   const text =
-    '[{"bn":"/9999/0/","n":"1","v":-5},{"n":"2","v":0.5},{"n":"3","vs":"a"},{"n":"4","vb":true},{"n":"5/1","vlo":"1:2"}]';
+    '[{"bn":"/9999/0/","n":"1","v":-5},{"n":"2","v":0.5},{"n":"3","vs":"a"},{"n":"4","vb":true},{"n":"5/1","vlo":"1:2"},{"n":"6","v":-0}]';
   const [senml] = decodeContent(ContentFormat.senmlJson, [9999, 0], Buffer.from(text));
   const types = [...(senml?.resources.values() ?? [])].map((resource) =>
     resource.kind === "single" ? resource.value.type : "multiple",
   );
-  assert.deepEqual(types, ["integer", "float", "string", "boolean", "multiple"]);
+  assert.deepEqual(types, ["integer", "float", "string", "boolean", "multiple", "float"]);
+});
+
+test("minus nought is nought for an integer, and itself for a float", () => {
+  const [instance] = decodeContent(ContentFormat.senmlJson, [1, 0], Buffer.from('[{"bn":"/1/0/0","v":-0}]'));
+  assert.deepEqual(instance?.resources.get(0), { kind: "single", id: 0, value: { type: "integer", value: 0 } });
+  for (const format of [ContentFormat.senmlJson, ContentFormat.senmlCbor, ContentFormat.lwm2mCbor, ContentFormat.cbor]) {
+    const value = { type: "float", value: -0 } as const;
+    const float = { objectId: 9999, id: 0, resources: new Map([[0, { kind: "single", id: 0, value } as const]]) };
+    const path = [9999, 0, 0];
+    assert.deepEqual(decodeContent(format, path, encodeContent(format, path, [float])), [float]);
+  }
 });
 
 test("records of base fields only say where the next ones stand", () => {

@@ -104,14 +104,45 @@ test("CBOR of one value: one item, plain, of the type", () => {
     ["string", "01"],
     ["boolean", "01"],
     ["opaque", "6161"],
+    ["opaque", "c24101"], // a bignum
+    ["integer", "c074323032302d30312d30315430303a30303a30305a"], // a date
     ["time", "6161"],
     ["time", "c06161"],
     ["float", "c4820102ff"],
     ["float", "c4830102"],
     ["float", "c48101"],
+    ["float", "c483010203"],
+    ["float", "c40a"],
     ["objlnk", "01"],
   ] as const) {
     refuse(type, hex);
+  }
+});
+
+test("times in CBOR are seconds, or dates, which are cut to the second", () => {
+  const date = (text: string): Uint8Array => Buffer.concat([Buffer.of(0xc0, 0x78, text.length), Buffer.from(text)]);
+  for (const [payload, seconds] of [
+    [Buffer.from("1a5182428f", "hex"), 1367491215],
+    [Buffer.from("fb41d46090a3c00000", "hex"), 1367491215],
+    [date("2013-05-02T10:40:15Z"), 1367491215],
+    [date("2013-05-02T12:40:15.75+02:00"), 1367491215],
+    [date("1969-12-31T23:59:58.5-00:00"), -2],
+  ] as const) {
+    const [instance] = decodeContent(ContentFormat.cbor, path("time"), payload, KNOWN);
+    assert.deepEqual(instance?.resources.get(TYPES.indexOf("time")), single(6, { type: "time", value: seconds }));
+  }
+});
+
+test("decimal fractions are numbers", () => {
+  for (const [hex, value] of [
+    ["c482211907d9", 20.09],
+    ["c482203903e7", -100],
+    ["c4821903e801", Number.POSITIVE_INFINITY],
+    ["c4823903e701", 0],
+    ["d9ffffc4820101", 10],
+  ] as const) {
+    const [instance] = decodeContent(ContentFormat.cbor, path("float"), Buffer.from(hex, "hex"), KNOWN);
+    assert.deepEqual(instance?.resources.get(3), single(3, { type: "float", value }), hex);
   }
 });
 
