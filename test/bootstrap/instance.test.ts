@@ -67,23 +67,6 @@ test(
   },
 );
 
-test("a handshake of the same address and port takes the place of the association in mid-session", LIMIT, async () => {
-  const { balancer, instance } = await startSite(["urn:dev:1"], [COAPS]);
-  let silent = true;
-  const own = await openDevice(instance, {
-    credential: pskOf(assignment("urn:dev:1")),
-    answer: () => (silent ? null : undefined),
-  });
-  assert.equal(await own.bootstrap("urn:dev:1"), "2.04");
-  await until(() => own.requests.length > 0, "the first request");
-  silent = false;
-  assert.equal(await own.bootstrap("urn:dev:1"), "2.04");
-  await own.finished;
-  await until(() => balancer.applied.length === 4, "notifications");
-  const told = balancer.applied.map(({ kind, cause }) => cause ?? kind);
-  assert.deepEqual(told, ["commenced", "connection-lost", "commenced", "completed"]);
-});
-
 test("the stream: what is assigned and revoked takes effect at once", LIMIT, async () => {
   const { balancer, instance } = await startSite(["urn:dev:1"], [COAP]);
   balancer.tell({ type: "assign", assignments: [assignment("urn:dev:2"), assignment("urn:dev:3")] });

@@ -21,18 +21,15 @@ import { until } from "../support/until.ts";
 export const NOON: number = Date.parse("2026-01-01T12:00:00Z");
 export const STATIC_URI = "coaps://bs.example.com:5684";
 
-/** Steps: DELETE /0, DELETE /1, PUT /0/10, PUT /1/10, POST /bs. */
-export const PROFILE: Readonly<Record<string, unknown>> = {
-  discover: false,
-  delete: ["/0", "/1"],
-  servers: [
-    {
-      uri: "coaps://lwm2m.example.com:5684",
-      shortServerId: 101,
-      security: { mode: "psk", identity: "{endpoint}", key: "{attributes.key}" },
-    },
-  ],
+/** The server account of {@link PROFILE}. */
+export const ACCOUNT = {
+  uri: "coaps://lwm2m.example.com:5684",
+  shortServerId: 101,
+  security: { mode: "psk", identity: "{endpoint}", key: "{attributes.key}" },
 };
+
+/** Steps: DELETE /0, DELETE /1, PUT /0/10, PUT /1/10, POST /bs. */
+export const PROFILE: Readonly<Record<string, unknown>> = { discover: false, delete: ["/0", "/1"], servers: [ACCOUNT] };
 
 /** An assignment of mode `psk`. */
 export type PskAssignment = Assignment & { readonly psk: string };
@@ -320,7 +317,8 @@ export interface Content {
   readonly payload: Uint8Array;
 }
 
-function describe(packet: Packet): string {
+/** A message in one line: `CON PUT /0/10 11542`. */
+export function describe(packet: Packet): string {
   const type = packet.confirmable ? "CON" : packet.ack ? "ACK" : packet.reset ? "RST" : "NON";
   const code = packet.code.startsWith("0.")
     ? [undefined, "GET", "POST", "PUT", "DELETE"][Number(packet.code.slice(2))]
