@@ -3,6 +3,7 @@ import type { FactorySettings } from "../device/index.ts";
 import { fromHex } from "../lib/bytes.ts";
 import { InvalidInput } from "../lib/errors.ts";
 import { readText } from "./config.ts";
+import { readCertificates, readPair, readPrivateKey } from "./pem-files.ts";
 
 /** Options that say who a device is; for one security mode each. */
 export interface CredentialOptions {
@@ -34,44 +35,57 @@ type Credential = Pick<FactorySettings, "identity" | "psk" | "x509" | "rpk">;
 
 /** The credential the flags say. @throws InvalidInput where they say none that `uri` needs, half of one, or more than one */
 export function credentialSettings(options: CredentialOptions, endpoint: string, uri: string): Credential {
-  const psk = keyOf(options);
-  const { identity, certificate, key, serverCertificate, ca, serverPublicKey } = options;
-  if (psk !== undefined) {
-    refuse({ "--certificate": certificate, "--key": key, "--server-public-key": serverPublicKey }, "--psk");
-    return { identity: identity ?? endpoint, psk };
-  }
-  if (certificate !== undefined) {
-    refuse({ "--server-public-key": serverPublicKey, "--identity": identity }, "--certificate");
-    if (key === undefined) throw new InvalidInput("--key: a certificate needs its private key");
-    if ((serverCertificate === undefined) === (ca === undefined))
-      throw new InvalidInput("--server-certificate, --ca: give one of them, or the device trusts no server");
-    return {
-      x509: {
-        certificate: readText(certificate, "--certificate"),
-        key: readText(key, "--key"),
-        ...(serverCertificate === undefined ? {} : { serverCertificate: readText(serverCertificate, "--server-certificate") }),
-        ...(ca === undefined ? {} : { ca: readText(ca, "--ca") }),
-      },
-    };
-  }
-  refuse({ "--server-certificate": serverCertificate, "--ca": ca }, "no --certificate");
-  if (key !== undefined || serverPublicKey !== undefined) {
-    if (key === undefined || serverPublicKey === undefined)
-      throw new InvalidInput("--key, --server-public-key: raw public keys need both; --key with --certificate is X.509");
-    return { rpk: { key: readText(key, "--key"), serverPublicKey: readText(serverPublicKey, "--server-public-key") } };
-  }
+  const { certificate, key, serverPublicKey } = options;
+  if (options.psk !== undefined || options.pskFile !== undefined) return withPsk(options, endpoint);
+  if (certificate !== undefined) return withCertificate({ ...options, certificate });
+  if (key !== undefined || serverPublicKey !== undefined) return withRawKey(options);
+  refuse(options, ["serverCertificate", "ca"], "without --certificate");
   if (/^coaps:/i.test(uri))
     throw new InvalidInput("--psk: coaps: needs the device's pre-shared key, its --certificate, or its --key");
   return {};
 }
 
-function refuse(others: Readonly<Record<string, string | undefined>>, beside: string): void {
-  for (const [flag, value] of Object.entries(others))
-    if (value !== undefined) throw new InvalidInput(`${flag}: goes not together with ${beside}`);
+function withPsk(options: CredentialOptions, endpoint: string): Credential {
+  refuse(options, ["certificate", "serverCertificate", "ca", "key", "serverPublicKey"], "with --psk");
+  const { psk, pskFile, identity = endpoint } = options;
+  if (psk !== undefined && pskFile !== undefined) throw new InvalidInput("give --psk or --psk-file, not both");
+  if (pskFile !== undefined) return { identity, psk: fromHex(readText(pskFile, "--psk-file").trim(), pskFile) };
+  return { identity, psk: fromHex(psk ?? "", "--psk") };
 }
 
-function keyOf({ psk, pskFile }: CredentialOptions): Uint8Array | undefined {
-  if (psk !== undefined && pskFile !== undefined) throw new InvalidInput("give --psk or --psk-file, not both");
-  if (pskFile !== undefined) return fromHex(readText(pskFile, "--psk-file").trim(), pskFile);
-  return psk === undefined ? undefined : fromHex(psk, "--psk");
+function withCertificate(options: CredentialOptions & { readonly certificate: string }): Credential {
+  refuse(options, ["identity", "serverPublicKey"], "with --certificate");
+  const { certificate, key, serverCertificate, ca } = options;
+  if (key === undefined) throw new InvalidInput("--key: a certificate needs its private key");
+  if ((serverCertificate === undefined) === (ca === undefined))
+    throw new InvalidInput("--server-certificate, --ca: give one of them, or the device trusts no server");
+  const own = readPair(["--certificate", certificate], ["--key", key]);
+  return {
+    x509: {
+      certificate: own.certificate,
+      key: own.privateKey,
+      ...(serverCertificate === undefined
+        ? {}
+        : { serverCertificate: readCertificates("--server-certificate", serverCertificate) }),
+      ...(ca === undefined ? {} : { ca: readCertificates("--ca", ca) }),
+    },
+  };
+}
+
+function withRawKey(options: CredentialOptions): Credential {
+  refuse(options, ["identity", "serverCertificate", "ca"], "with raw public keys");
+  const { key, serverPublicKey } = options;
+  if (key === undefined || serverPublicKey === undefined)
+    throw new InvalidInput("--key, --server-public-key: raw public keys need both; --key with --certificate is X.509");
+  return {
+    rpk: { key: readPrivateKey("--key", key), serverPublicKey: readText(serverPublicKey, "--server-public-key") },
+  };
+}
+
+/** A flag that would be passed over silently leaves its user in the belief that it counts. */
+function refuse(options: CredentialOptions, names: readonly (keyof CredentialOptions)[], beside: string): void {
+  for (const name of names) {
+    const flag = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    if (options[name] !== undefined) throw new InvalidInput(`--${flag}: has no meaning ${beside}`);
+  }
 }

@@ -2,10 +2,12 @@ import { type Command, Option } from "commander";
 import type { DialogueOptions, LwM2mVersion } from "../device/index.ts";
 import { addressAndPort } from "../lib/address.ts";
 import { InvalidInput } from "../lib/errors.ts";
+import type { ObjectDefinitions } from "../lwm2m/index.ts";
 import type { Recipe } from "../naming/index.ts";
 import type { Impairment } from "../net/index.ts";
 import { type Config, checkScheme, findConfig, readRecipe } from "./config.ts";
 import { parseResolvers, parseShare, parseSpan } from "./numbers.ts";
+import { loadObjects } from "./objects.ts";
 
 /** Options of the commands that play devices. */
 export interface DeviceSideOptions {
@@ -13,6 +15,7 @@ export interface DeviceSideOptions {
   readonly server?: string;
   readonly recipe?: string;
   readonly resolver?: readonly string[];
+  readonly objects?: string;
   readonly lwm2m?: LwM2mVersion;
   readonly pack?: boolean;
   readonly clockOffset?: number;
@@ -40,6 +43,7 @@ export function deviceSideOptions(command: Command): Command {
     .addOption(
       new Option("--lwm2m <version>", "LwM2M version it speaks (default: 1.1; with --pack 1.2)").choices(["1.0", "1.1", "1.2"]),
     )
+    .option("--objects <folder>", "OMA XML files of objects it has beside the usual ones (default: the configuration's)")
     .option("--pack", "ask for a Bootstrap-Pack first; 1.2 does")
     .option("--no-pack", "as 1.2, but ask for no Pack")
     .option("--clock-offset <time>", "a clock that is off, such as -4m", parseSpan)
@@ -56,7 +60,8 @@ export interface DeviceSide {
   readonly resolvers: readonly string[] | undefined;
   readonly clockOffset: number;
   readonly impairment: Impairment | undefined;
-  readonly dialogue: DialogueOptions;
+  /** How devices speak, and what they have beside the usual objects. */
+  readonly behaviour: DialogueOptions & { readonly objects?: ObjectDefinitions };
 }
 
 /** @throws InvalidInput */
@@ -65,6 +70,7 @@ export function deviceSide(options: DeviceSideOptions): DeviceSide {
   const uri = options.server ?? config?.uri;
   if (uri !== undefined) checkScheme(uri, options.server === undefined ? "uri" : "--server");
   const { loss, duplicate, reorder, lwm2m, pack } = options;
+  const folder = options.objects ?? config?.objects;
   return {
     uri,
     recipe:
@@ -76,7 +82,11 @@ export function deviceSide(options: DeviceSideOptions): DeviceSide {
     resolvers: options.resolver ?? (config && resolversOf(config)),
     clockOffset: options.clockOffset ?? 0,
     impairment: loss + duplicate + reorder > 0 ? { loss, duplicate, reorder } : undefined,
-    dialogue: { ...(lwm2m === undefined ? {} : { version: lwm2m }), ...(pack === undefined ? {} : { pack }) },
+    behaviour: {
+      ...(lwm2m === undefined ? {} : { version: lwm2m }),
+      ...(pack === undefined ? {} : { pack }),
+      ...(folder === undefined ? {} : { objects: loadObjects(folder) }),
+    },
   };
 }
 

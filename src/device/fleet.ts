@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { addressAndPort } from "../lib/address.ts";
 import type { Instant, Milliseconds } from "../lib/clock.ts";
 import type { Random } from "../lib/random.ts";
+import type { ObjectDefinitions } from "../lwm2m/index.ts";
 import type { Recipe } from "../naming/index.ts";
 import { type Impairment, openImpairedUdp, systemRandom } from "../net/index.ts";
 import { BootstrapClient, BootstrapFailed } from "./client.ts";
@@ -24,6 +25,8 @@ export interface FleetOptions extends DialogueOptions {
   /** The static bootstrap URI of all devices. */
   readonly uri: string;
   readonly recipe?: Recipe;
+  /** Objects the devices have beside those every device has, or in place of them. */
+  readonly objects?: ObjectDefinitions;
   /** Resolvers as `address` or `address:port`; the system's unless given. */
   readonly resolvers?: readonly string[];
   /** All devices arrive within this time, evenly spread at random; 0, the default, is all at once. */
@@ -151,7 +154,7 @@ class Fleet implements FleetRun {
   }
 
   #member(device: FleetDevice, now: Instant): Member {
-    const { uri, recipe, limits, retry, maxAttempts, burst = 0, version, pack, formats } = this.#options;
+    const { uri, recipe, limits, retry, maxAttempts, burst = 0, version, pack, formats, objects } = this.#options;
     const { endpoint, secret, counter } = device;
     const tree = factoryTree({ uri, ...device });
     const client = new BootstrapClient(
@@ -167,6 +170,7 @@ class Fleet implements FleetRun {
         ...(version === undefined ? {} : { version }),
         ...(pack === undefined ? {} : { pack }),
         ...(formats === undefined ? {} : { formats }),
+        ...(objects === undefined ? {} : { objects }),
       },
       this.#world,
       {

@@ -230,12 +230,12 @@ describe("a device with a raw public key", () => {
     assert.deepEqual([bad.failures[0]?.cause, bad.scripted.requests], ["handshake-failed", []]);
   });
 
-  test("is told what to do where OpenSSL is too old for it", {
-    skip: tooOld === false && "this OpenSSL has raw public keys",
-  }, async () => {
-    const { error } = await bootstrap({ rpk }, true);
-    assert.match(String(error), /raw public keys need OpenSSL 3\.2, and this is .*; use Node 24 or later/);
-  });
+  if (tooOld !== false) {
+    test("is told what to do where OpenSSL is too old for it", async () => {
+      const { error } = await bootstrap({ rpk }, true);
+      assert.match(String(error), /raw public keys need OpenSSL 3\.2, and this is .*; use Node 24 or later/);
+    });
+  }
 });
 
 test("a device without security has no credential, and one with coaps: needs one", () => {

@@ -14,7 +14,7 @@ import {
 import { fromHex } from "../../lib/bytes.ts";
 import type { Instant } from "../../lib/clock.ts";
 import { openImpairedUdp, systemClock, systemRandom } from "../../net/index.ts";
-import { type CredentialOptions, credentialSettings, credentialOptions } from "../credential-options.ts";
+import { type CredentialOptions, credentialOptions, credentialSettings } from "../credential-options.ts";
 import { type DeviceSide, type DeviceSideOptions, deviceSide, deviceSideOptions, staticUriOf } from "../device-options.ts";
 import { parseCounter, parseLimit } from "../numbers.ts";
 import { print, say } from "../terminal.ts";
@@ -98,13 +98,13 @@ function factoryTreeOf(options: DeviceCommandOptions, side: DeviceSide): ObjectT
 
 function deviceClient(
   { endpoint, attempts }: DeviceCommandOptions,
-  { resolvers, clockOffset, impairment, dialogue }: DeviceSide,
+  { resolvers, clockOffset, impairment, behaviour }: DeviceSide,
   state: DeviceState,
   store: StateFile | undefined,
 ): BootstrapClient {
   const world = systemEnvironment({ clockOffset, ...(resolvers === undefined ? {} : { resolvers }) });
   const client: BootstrapClient = new BootstrapClient(
-    { endpoint, ...state, ...dialogue, maxAttempts: attempts, ...(store === undefined ? {} : { store }) },
+    { endpoint, ...state, ...behaviour, maxAttempts: attempts, ...(store === undefined ? {} : { store }) },
     impairment === undefined ? world : { ...world, openSocket: (socket) => openImpairedUdp(socket, impairment, systemRandom) },
     {
       attempt: ({ number, address, port, kind }) => say(`attempt ${number}: ${kind} name, ${address} port ${port}`),

@@ -25,14 +25,14 @@ export function addFleet(program: Command): void {
     .option("--json", "print the summary as one JSON object");
   deviceSideOptions(command).action(async (file: string, options: FleetCommandOptions) => {
     const side = deviceSide(options);
-    const { recipe, resolvers, impairment, clockOffset, dialogue } = side;
+    const { recipe, resolvers, impairment, clockOffset, behaviour } = side;
     const uri = staticUriOf(side);
     const devices = await readFleet(file, options.devices);
     const bar = new ProgressBar("bootstrapping", devices.length);
     let [done, failed] = [0, 0];
     const run = runFleet(
       {
-        ...dialogue,
+        ...behaviour,
         uri,
         clockOffset,
         devices,
