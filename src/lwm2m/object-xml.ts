@@ -7,6 +7,7 @@ import { parseRange } from "./range.ts";
 
 /** The largest file of OMA's registry has 34 kB. */
 const MAX_LENGTH = 1_000_000;
+const MAX_NAME_LENGTH = 200;
 
 const TYPES: Readonly<Record<string, ResourceType>> = {
   string: "string",
@@ -66,18 +67,17 @@ function children(element: Element, name: string): Element[] {
   return [...element.childNodes].filter((node): node is Element => node.nodeType === 1 && node.localName === name);
 }
 
-/** The text of the one child of that name, blanks made one; empty if there is none. */
+/** The text of the one child of that name, blanks and control characters made one blank; empty if there is none. */
 function textOf(element: Element, name: string, where: string): string {
   const found = children(element, name);
   if (found.length > 1) throw new InvalidInput(`${where}: ${name} is there twice`);
-  return (found[0]?.textContent ?? "").replaceAll(/\s+/g, " ").trim();
+  return (found[0]?.textContent ?? "").replaceAll(/[\s\p{Cc}]+/gu, " ").trim();
 }
 
 function readObject(element: Element, what: string): ObjectDefinition {
   const id = readId(textOf(element, "ObjectID", what), 0, `${what}: ObjectID`);
-  const name = textOf(element, "Name", `${what}: object ${id}`);
+  const name = readName(element, `${what}: object ${id}`);
   const where = `${what}: object ${id} ${name}`;
-  if (name === "") throw new InvalidInput(`${what}: object ${id}: Name is missing`);
   const resources = new Map<number, ResourceDefinition>();
   for (const list of children(element, "Resources")) {
     for (const item of children(list, "Item")) {
@@ -98,9 +98,8 @@ function readObject(element: Element, what: string): ObjectDefinition {
 
 function readResource(element: Element, object: string): ResourceDefinition {
   const id = readId(element.getAttribute("ID") ?? "", 2, `${object}: ID of an Item`);
-  const name = textOf(element, "Name", `${object}, resource ${id}`);
+  const name = readName(element, `${object}, resource ${id}`);
   const where = `${object}, resource ${id} ${name}`;
-  if (name === "") throw new InvalidInput(`${object}, resource ${id}: Name is missing`);
   const type = readType(element, where);
   const range = type === undefined ? undefined : parseRange(textOf(element, "RangeEnumeration", where), type);
   return {
@@ -130,6 +129,13 @@ function readId(text: string, level: number, where: string): number {
   const id = /^\d{1,5}$/.test(text) ? Number(text) : -1;
   if (!isValidId(id, level)) throw new InvalidInput(`${where} is ${quote(text)}, expected 0 to 65535`);
   return id;
+}
+
+function readName(element: Element, where: string): string {
+  const name = textOf(element, "Name", where);
+  if (name === "" || name.length > MAX_NAME_LENGTH)
+    throw new InvalidInput(`${where}: Name has ${name.length} characters, expected 1 to ${MAX_NAME_LENGTH}`);
+  return name;
 }
 
 /** A version such as `1.2`; the elements came with LwM2M 1.1, so without one it is 1.0. */

@@ -148,6 +148,7 @@ function goodFiles(system: System): Parameters<typeof feedParsers>[0] {
     config: read(system.config),
     profile: read("examples/profile.yaml"),
     leshan: read("examples/profile.leshan.json"),
+    object: read("docs/objects/27378.xml"),
   };
 }
 

@@ -3,7 +3,7 @@ import { ConfigSchema } from "../../src/cli/config-schema.ts";
 import { BerthError, errorText } from "../../src/lib/errors.ts";
 import type { Random } from "../../src/lib/random.ts";
 import { parseWith } from "../../src/lib/schema.ts";
-import { parseLeshanConfig, parseProfile } from "../../src/lwm2m/index.ts";
+import { parseLeshanConfig, parseObjectXml, parseProfile } from "../../src/lwm2m/index.ts";
 import { BUILT_IN_RECIPES, parseRecipe, parseRecipeText } from "../../src/naming/index.ts";
 import { readDevices } from "../../src/storage/index.ts";
 import { hostile, oneOf, twisted } from "./mutate.ts";
@@ -14,6 +14,8 @@ export interface Files {
   readonly config: string;
   readonly profile: string;
   readonly leshan: string;
+  /** An object definition of OMA, XML. */
+  readonly object: string;
 }
 
 type Attempt = (random: Random) => unknown;
@@ -51,6 +53,7 @@ export async function feedParsers(files: Files, rounds: number, random: Random):
     () => parseProfile(yaml(text(files.profile)), "profile"),
     () => parseProfile(twisted(random, profile), "profile"),
     () => parseLeshanConfig(twisted(random, leshan), "leshan"),
+    () => parseObjectXml(text(files.object), "object.xml"),
   ];
   const counts = { taken: 0, refused: 0 };
   for (let round = 0; round < rounds; round++) {

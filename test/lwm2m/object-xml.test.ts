@@ -76,7 +76,7 @@ function resource(change: Readonly<Record<string, string>>): ResourceDefinition 
 
 test("a file may hold several objects; what it does not say is version 1.0", () => {
   const objects = parseObjectXml(
-    `\uFEFF${file(objectXml(), objectXml({ ObjectID: "30001", Name: " A\n  <![CDATA[B & C]]> ", LWM2MVersion: "", ObjectVersion: "", MultipleInstances: "single" }, ""))}`,
+    `\uFEFF${file(objectXml(), objectXml({ ObjectID: "30001", Name: " A\n \u0085 <![CDATA[B & C]]> ", LWM2MVersion: "", ObjectVersion: "", MultipleInstances: "single" }, ""))}`,
     "a.xml",
   );
   const expected: readonly ObjectDefinition[] = [
@@ -224,7 +224,7 @@ test("errors name the file, the object, the resource and what is wrong", () => {
     [file(objectXml(), objectXml()), /^a\.xml: object 30000 is there twice$/],
     [file(objectXml({ ObjectID: "" })), /^a\.xml: ObjectID is "", expected 0 to 65535$/],
     [file(objectXml({ ObjectID: "65536" })), /^a\.xml: ObjectID is "65536", expected 0 to 65535$/],
-    [file(objectXml({ Name: " " })), /^a\.xml: object 30000: Name is missing$/],
+    [file(objectXml({ Name: " " })), /^a\.xml: object 30000: Name has 0 characters, expected 1 to 200$/],
     [
       file(objectXml({ ObjectVersion: "two" })),
       /^a\.xml: object 30000 Thing: ObjectVersion is "two", expected a version such as 1\.0$/,
@@ -237,7 +237,10 @@ test("errors name the file, the object, the resource and what is wrong", () => {
     [file(objectXml({}, "<Item/>")), /^a\.xml: object 30000 Thing: ID of an Item is "", expected 0 to 65535$/],
     [file(objectXml({}, itemXml({}, "-1"))), /^a\.xml: object 30000 Thing: ID of an Item is "-1", expected 0 to 65535$/],
     [file(objectXml({}, itemXml() + itemXml())), /^a\.xml: object 30000 Thing: resource 7 is there twice$/],
-    [file(objectXml({}, itemXml({ Name: "" }))), /^a\.xml: object 30000 Thing, resource 7: Name is missing$/],
+    [
+      file(objectXml({}, itemXml({ Name: "" }))),
+      /^a\.xml: object 30000 Thing, resource 7: Name has 0 characters, expected 1 to 200$/,
+    ],
     [
       file(objectXml({}, itemXml({ Type: "Flot" }))),
       /^a\.xml: object 30000 Thing, resource 7 R: Type is "Flot", expected one of string, /,
