@@ -6,9 +6,6 @@ import type { ObjectDefinitions } from "./objects.ts";
 import { formatPath, type Path, parsePath } from "./path.ts";
 import { typedValue } from "./typed-value.ts";
 
-/** As in SenML: a base name is not to be multiplied by the entries under it. */
-const MAX_NAME_LENGTH = 64;
-
 /** One entry of the array `e`, by its names in the format. */
 interface Entry {
   readonly n?: string;
@@ -72,12 +69,11 @@ function readName(reader: JsonReader, base: string | undefined, own: string, pat
   const request = formatPath(path);
   const between = own === "" || request === "/" ? "" : "/";
   const name = base === undefined ? `${request}${between}${own}` : `${base}${own}`;
-  if (name.length > MAX_NAME_LENGTH) throw reader.problem(`a name has ${name.length} characters`);
   let full: Path;
   try {
     full = parsePath(name);
   } catch {
-    throw reader.problem(`the name ${JSON.stringify(name)} is not an LwM2M path`);
+    throw reader.problem(`the name ${JSON.stringify(name.slice(0, 40))} is not an LwM2M path`);
   }
   if (full.length < 3) throw reader.problem(`${name} names no resource`);
   if (path.some((id, level) => full[level] !== id)) throw reader.problem(`${name} is not below ${request}`);
