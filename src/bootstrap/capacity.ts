@@ -57,7 +57,7 @@ export class Capacity {
    * have repeated it, or soon do.
    */
   isBehind(now: Instant): boolean {
-    return now - this.#idleAt > BACKLOG;
+    return this.#last !== undefined && now - this.#idleAt > BACKLOG;
   }
 
   /** @param begun handshakes begun since the start */

@@ -9,13 +9,13 @@ import { seededRandom } from "../../src/lib/random.ts";
  */
 
 /** CPU time of the instance for a datagram, ms. */
-export const COST = { refused: 0.01, invited: 0.04, accepted: 0.15, step: 0.06, repeat: 0.05 } as const;
+export const COST = { refused: 0.04, invited: 0.15, accepted: 0.6, step: 0.25, repeat: 0.2 } as const;
 /** Finished and the answers to the requests of a session. */
 const STEPS = 6;
 /** CPU time of a whole bootstrap, ms. */
 export const WHOLE: Milliseconds = COST.invited + COST.accepted + STEPS * COST.step;
 /** Datagrams the socket's buffer holds; more are dropped. */
-const SOCKET = 8000;
+const SOCKET = 4000;
 /** DTLS timer of devices (RFC 6347 section 4.2.4.1), and of the instance's requests (RFC 7252 section 4.8). */
 const DTLS_TIMEOUT: Milliseconds = 1000;
 const ACK_TIMEOUT: Milliseconds = 1000;
