@@ -210,8 +210,8 @@ export class ServerAssociation implements Association, Scheduled {
   /** Gives OpenSSL what comes of a flight with certificates, in the order it wants. */
   #certify(datagram: Uint8Array, flight: CertificateFlight, now: Instant): void {
     const { clear, encrypted } = flight.sort(datagram);
-    if (flight.tooLong) return this.drop("certificate-invalid");
-    if (clear.length > 0) this.#session.receive(clear, now);
+    if (flight.tooLong) this.drop("certificate-invalid");
+    else if (clear.length > 0) this.#session.receive(clear, now);
     const rest = this.#session.awaitsCipherChange ? flight.rest : undefined;
     if (rest === undefined) {
       for (const record of encrypted) if (!flight.keep(record)) this.#host.overflowed();

