@@ -4,7 +4,18 @@ import { CoapEndpoint } from "../../src/coap/index.ts";
 import { describeTree } from "../../src/device/index.ts";
 import { utf8 } from "../../src/lib/bytes.ts";
 import { ENDPOINT, HERE, hostAt, type Story, start } from "./client-fixture.ts";
-import { codesOf, DELETE_ALL, FINISH, GOOD_SCRIPT, PSK, ScriptedServer, writeSecurity, writeServer } from "./scripted-server.ts";
+import {
+  bootstrapAccount,
+  codesOf,
+  DELETE_ALL,
+  FINISH,
+  GOOD_SCRIPT,
+  PSK,
+  ScriptedServer,
+  write,
+  writeSecurity,
+  writeServer,
+} from "./scripted-server.ts";
 import { World } from "./world.ts";
 
 const MINUTE = 60_000;
@@ -67,6 +78,26 @@ test("a session that breaks off in the middle leaves nothing", async () => {
   assert.ok(await world.run(() => story.closed, MINUTE));
   assert.deepEqual([story.failures[0]?.cause, story.failures[0]?.detail], ["connection-lost", "closed-by-peer"]);
   assertAsBefore(story);
+});
+
+test("a session that breaks off after it replaced the bootstrap account leaves the old one, and the device comes back with it", async () => {
+  for (const [replace, id] of [
+    [write(bootstrapAccount(0, { key: utf8("the next key, 16") })), 0],
+    [write(bootstrapAccount(9, { key: utf8("the next key, 16") })), 9],
+  ] as const) {
+    const { world, server } = setting([DELETE_ALL, replace, { method: "DELETE", path: ["0", id === 0 ? "1" : "0"] }]);
+    const story = start(world);
+    const before = story.client.tree;
+    await world.run(() => server.results.length === 3, MINUTE);
+    assert.deepEqual(codesOf(server.results), ["2.02", "2.04", "2.02"]);
+    server.script = GOOD_SCRIPT;
+    server.disconnect();
+    await world.run(() => story.failures.length === 1, MINUTE);
+    assert.equal(story.client.tree, before);
+    assert.ok(await world.run(() => story.result !== undefined, MINUTE), "with the key it had");
+    assert.equal(describeTree(story.client.tree)["/0/0/0"], describeTree(before)["/0/0/0"]);
+    story.client.stop();
+  }
 });
 
 test("a silent server costs 93 s, or as long as the device is willing to hear nothing", async () => {

@@ -128,7 +128,7 @@ function tell({ endpoint, json }: DeviceCommandOptions, held: ObjectTree, result
     return;
   }
   if (result !== undefined) say(`bootstrapped by ${result.address} port ${result.port} in ${Math.round(result.elapsed)} ms`);
-  for (const [path, value] of Object.entries(tree)) print(`${path} = ${value}`);
+  for (const [path, value] of Object.entries(tree)) print(`${path} = ${String(value).replaceAll(/\p{Cc}/gu, "?")}`);
 }
 
 function whereAndHowLong({ address, port, elapsed }: BootstrapResult): { instance: string; milliseconds: number } {
