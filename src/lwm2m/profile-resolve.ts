@@ -10,24 +10,15 @@ import type {
 import { isByInstance } from "./profile-instances.ts";
 
 /**
- * The same profile for who has no definitions but {@link CORE_OBJECTS}: every value of a resource that only
+ * The same profile for who has no definitions but {@link CORE_OBJECTS}: every value in another object that
  * `definitions` know says its type itself.
  * @param profile one that was parsed with these definitions
  */
 export function resolveProfile(profile: BootstrapProfile, definitions: ObjectDefinitions): BootstrapProfile {
   const resolve = (objectId: number, settings: ResourceSettings): ResourceSettings =>
     mapValues(settings, (setting, id) => explicit(setting, resourceDefinition(definitions, objectId, Number(id))));
-  const { bootstrapServer } = profile;
   return {
     ...profile,
-    servers: profile.servers.map((server) => ({
-      ...server,
-      securityResources: resolve(0, server.securityResources),
-      serverResources: resolve(1, server.serverResources),
-    })),
-    ...(bootstrapServer === undefined
-      ? {}
-      : { bootstrapServer: { ...bootstrapServer, securityResources: resolve(0, bootstrapServer.securityResources) } }),
     objects: mapValues(profile.objects, (setting, path): ObjectSetting => {
       const [, objectId = 0, id, resourceId] = path.split("/").map(Number);
       if (id === undefined) return mapValues(setting as InstanceSettings, (resources) => resolve(objectId, resources));
@@ -39,8 +30,7 @@ export function resolveProfile(profile: BootstrapProfile, definitions: ObjectDef
 
 /** What only `definitions` say of a resource. */
 function resourceDefinition(definitions: ObjectDefinitions, objectId: number, id: number): ResourceDefinition | undefined {
-  if (CORE_OBJECTS.get(objectId)?.resources.has(id) === true) return undefined;
-  return definitions.get(objectId)?.resources.get(id);
+  return CORE_OBJECTS.has(objectId) ? undefined : definitions.get(objectId)?.resources.get(id);
 }
 
 function explicit(setting: ResourceSetting, definition: ResourceDefinition | undefined): ResourceSetting {

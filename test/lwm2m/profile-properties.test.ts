@@ -122,7 +122,7 @@ test("no profile writes or deletes the bootstrap account of any client, but for 
         [],
       );
     }),
-    { numRuns: 2000 },
+    { numRuns: 1000 },
   );
 });
 
@@ -152,7 +152,7 @@ test("no two things are written to one place, each server has its two halves, an
       for (const link of links) assert.ok(writes.includes(link), link);
       assert.equal(new Set(links).size, links.length);
     }),
-    { numRuns: 2000 },
+    { numRuns: 1000 },
   );
 });
 
@@ -170,7 +170,7 @@ test("an instance of a server the deletes leave is written over, never doubled",
         }
       }
     }),
-    { numRuns: 2000 },
+    { numRuns: 1000 },
   );
 });
 
@@ -194,6 +194,6 @@ test("a correction deletes nothing that was written and nothing that may be the 
       }
       assert.ok(pathsOf(steps, "write").every((path) => pathsOf(plan.steps, "write").includes(path)));
     }),
-    { numRuns: 2000 },
+    { numRuns: 1000 },
   );
 });
