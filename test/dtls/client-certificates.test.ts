@@ -102,7 +102,7 @@ describe("a client's certificate", { skip: noCertificates }, () => {
   test("of another CA is untrusted, also of one that bears our CA's name, or signs for itself", () => {
     const stranger = TestCa.root("Test Root CA").intermediate("Test Issuing CA");
     assert.deepEqual(meet(stranger.issue("dev-1")), refused("certificate-untrusted"));
-    assert.deepEqual(meet(TestCa.root("dev-1").self), refused("certificate-untrusted"));
+    assert.deepEqual(meet(TestCa.selfSigned("dev-1")), refused("certificate-untrusted"));
   });
 
   test("counts by the wall clock that is passed in, or by `now`", () => {

@@ -78,7 +78,7 @@ describe("a server's certificate that the client has pinned", { skip: noCertific
     const pinned: ServerTrust = { serverCertificate: server.der };
     assert.equal(meet(server, pinned), "secured");
     assert.equal(meet(server, pinned, "other.example.com"), "secured");
-    const old = testPki().issuing.issue("old", { until: new Date(START - DAY) });
+    const old = TestCa.selfSigned("old", { until: new Date(START - DAY) });
     assert.equal(meet(old, { serverCertificate: old.der }), "secured");
     assert.equal(meet(server, { serverCertificate: server.certificate }), "secured");
   });

@@ -87,14 +87,17 @@ export class TestCa {
 
   /** A certificate for a device or server by this common name. */
   issue(commonName: string, options: IssueOptions = {}): Issued {
-    const { names = [], usage, key = "P-256" } = options;
-    const privateKey = privateKeyOf(key);
-    const extensions = ["basicConstraints = critical, CA:false"];
-    if (usage !== undefined) extensions.push(`extendedKeyUsage = ${usage}`);
-    if (names.length > 0) extensions.push(`subjectAltName = ${names.join(", ")}`);
-    const certificate = this.#sign(commonName, privateKey, extensions.join("\n"), options, false);
+    const privateKey = privateKeyOf(options.key ?? "P-256");
+    const certificate = this.#sign(commonName, privateKey, extensionsOf(options), options, false);
     const above = [this, ...this.#above].slice(0, -1).map((ca) => ca.certificate);
     return { certificate, chain: [certificate, ...above].join(""), privateKey, der: new X509Certificate(certificate).raw };
+  }
+
+  /** A certificate for whose owner nobody vouches but itself, and that is no CA. */
+  static selfSigned(commonName: string, options: IssueOptions = {}): Issued {
+    const privateKey = privateKeyOf(options.key ?? "P-256");
+    const certificate = TestCa.root("Nobody").#sign(commonName, privateKey, extensionsOf(options), options, true);
+    return { certificate, chain: certificate, privateKey, der: new X509Certificate(certificate).raw };
   }
 
   /** The CA's own certificate and key, as if it were a device or server. */
@@ -222,6 +225,13 @@ function makeFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "berth-ca-"));
   folders.push(folder);
   return folder;
+}
+
+function extensionsOf({ names = [], usage }: IssueOptions): string {
+  const extensions = ["basicConstraints = critical, CA:false"];
+  if (usage !== undefined) extensions.push(`extendedKeyUsage = ${usage}`);
+  if (names.length > 0) extensions.push(`subjectAltName = ${names.join(", ")}`);
+  return extensions.join("\n");
 }
 
 function privateKeyOf(kind: KeyKind): string {
