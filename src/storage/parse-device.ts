@@ -14,9 +14,6 @@ export type DeviceText = Omit<DeviceInput, "mode"> & { readonly mode?: string | 
 /** Longer than this is no slip of the pen. */
 const LONGEST_WORD = 16;
 
-/** What makes a device of each mode prove itself, in words. */
-const PROOFS = { psk: "psk", rpk: "public key", x509: undefined, nosec: undefined } as const;
-
 /**
  * Reads a device, and checks that it has what its mode needs and nothing that belongs to another.
  * @throws InvalidInput naming the field, and its value where that is no key
@@ -72,14 +69,15 @@ function modeOf({ mode, psk, publicKey }: DeviceText): SecurityMode {
 }
 
 function checkFields(text: DeviceText, mode: SecurityMode): void {
-  const proof = PROOFS[mode];
-  const given = { psk: text.psk, "public key": text.publicKey };
-  if (proof !== undefined && given[proof] === undefined) throw new InvalidInput(`${proof} is missing, which mode ${mode} needs`);
-  for (const [field, value] of Object.entries(given)) {
-    if (value !== undefined && field !== proof) throw new InvalidInput(`${field} is not used in mode ${mode}; leave it out`);
-  }
+  checkField("psk", text.psk, mode, mode === "psk");
+  checkField("public key", text.publicKey, mode, mode === "rpk");
   if (text.identity !== undefined && mode !== "psk") {
     throw new InvalidInput(`identity: "${text.identity}" is not used in mode ${mode}, only in mode psk; leave it out`);
   }
-  if (proof === undefined && text.secret === undefined) throw new InvalidInput(noSecret(mode));
+  if (text.psk === undefined && text.publicKey === undefined && text.secret === undefined) throw new InvalidInput(noSecret(mode));
+}
+
+function checkField(field: string, value: string | undefined, mode: SecurityMode, needed: boolean): void {
+  if (needed && value === undefined) throw new InvalidInput(`${field} is missing, which mode ${mode} needs`);
+  if (!needed && value !== undefined) throw new InvalidInput(`${field} is not used in mode ${mode}; leave it out`);
 }

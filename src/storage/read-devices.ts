@@ -15,7 +15,7 @@ export type ImportRow = {
   readonly end: number;
 } & ({ readonly device: ImportedDevice } | { readonly error: string });
 
-/** A device as a file writes it. The key's name is that of its column. */
+/** A device as NDJSON has it: the key's name is that of the column. */
 type FileDevice = Omit<DeviceText, "publicKey"> & { readonly public_key?: string | undefined };
 
 const FileDeviceSchema: z.ZodType<FileDevice> = z.strictObject({
@@ -31,8 +31,17 @@ const FileDeviceSchema: z.ZodType<FileDevice> = z.strictObject({
 });
 /** An attribute may be a secret just as well; and a public key may be a private one by mistake. */
 const SECRET_KEYS = ["psk", "public_key", "secret", "attributes"];
-/** Columns that are not attributes. */
-const COLUMNS: readonly string[] = ["endpoint", "mode", "psk", "public_key", "identity", "secret", "profile", "group"];
+/** Columns that are not attributes, and the fields they hold. */
+const COLUMNS: ReadonlyMap<string, Exclude<keyof DeviceText, "attributes">> = new Map([
+  ["endpoint", "endpoint"],
+  ["mode", "mode"],
+  ["psk", "psk"],
+  ["public_key", "publicKey"],
+  ["identity", "identity"],
+  ["secret", "secret"],
+  ["profile", "profile"],
+  ["group", "group"],
+]);
 /** Columns that say how a device proves itself; a file has one of them. */
 const PROOF_COLUMNS: readonly string[] = ["psk", "public_key", "mode"];
 
@@ -48,7 +57,7 @@ export async function* readDevices(stream: AsyncIterable<Uint8Array>, format: Im
 async function* readNdjson(lines: AsyncIterable<Line>): AsyncGenerator<ImportRow> {
   for await (const { number, text, end } of lines) {
     if (text?.trim() === "") continue;
-    yield { line: number, end, ...attempt(() => deviceOf(parseWith(FileDeviceSchema, parseJson(text), "device", SECRET_KEYS))) };
+    yield { line: number, end, ...attempt(() => ({ device: parseDevice(deviceOfObject(parseJson(text))) })) };
   }
 }
 
@@ -61,7 +70,7 @@ async function* readCsv(lines: AsyncIterable<Line>): AsyncGenerator<ImportRow> {
     } else if (result.fields.some((field) => field !== "")) {
       const [header, { fields }] = [columns, result];
       if (header === undefined) columns = readHeader(fields, line);
-      else yield { line, end, ...attempt(() => deviceOf(deviceOfFields(header, fields))) };
+      else yield { line, end, ...attempt(() => ({ device: parseDevice(deviceOfFields(header, fields)) })) };
     }
   }
   if (columns === undefined) throw new InvalidInput("the file is empty; its first line must name the columns, e.g. endpoint,psk");
@@ -96,7 +105,7 @@ function spanOf(first: number, last: number): string {
 }
 
 function readHeader(fields: readonly string[], line: number): string[] {
-  const columns = fields.map((name) => (COLUMNS.includes(name.toLowerCase()) ? name.toLowerCase() : name));
+  const columns = fields.map((name) => (COLUMNS.has(name.toLowerCase()) ? name.toLowerCase() : name));
   const fail = (problem: string): never => {
     throw new InvalidInput(`line ${line} must name the columns: ${problem}`);
   };
@@ -112,21 +121,28 @@ function readHeader(fields: readonly string[], line: number): string[] {
   return columns;
 }
 
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
 /** An empty field is the same as none. */
-function deviceOfFields(columns: readonly string[], fields: readonly string[]): FileDevice {
+function deviceOfFields(columns: readonly string[], fields: readonly string[]): DeviceText {
   if (fields.length !== columns.length) {
     throw new InvalidInput(`the row has ${fields.length} fields, the header has ${columns.length}`);
   }
-  const filled = columns.map((name, index) => [name, fields[index] ?? ""] as const).filter(([, value]) => value !== "");
-  return {
-    endpoint: "",
-    ...(Object.fromEntries(filled.filter(([name]) => COLUMNS.includes(name))) as Partial<FileDevice>),
-    attributes: Object.fromEntries(filled.filter(([name]) => !COLUMNS.includes(name))),
-  };
+  const device: Writable<Omit<DeviceText, "attributes">> = { endpoint: "" };
+  const attributes: [name: string, value: string][] = [];
+  for (const [index, value] of fields.entries()) {
+    if (value === "") continue;
+    const column = columns[index] ?? "";
+    const field = COLUMNS.get(column);
+    if (field === undefined) attributes.push([column, value]);
+    else device[field] = value;
+  }
+  return { ...device, attributes: Object.fromEntries(attributes) };
 }
 
-function deviceOf({ public_key, ...text }: FileDevice): { readonly device: ImportedDevice } {
-  return { device: parseDevice({ ...text, publicKey: public_key }) };
+function deviceOfObject(input: unknown): DeviceText {
+  const { public_key: publicKey, ...text } = parseWith(FileDeviceSchema, input, "device", SECRET_KEYS);
+  return { ...text, publicKey };
 }
 
 function parseJson(text: string | undefined): unknown {
