@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NO_LOAD, ROUTES } from "../../src/control/index.ts";
+import { type AdmissionLoad, NO_LOAD, ROUTES } from "../../src/control/index.ts";
 import { NotFound } from "../../src/net/index.ts";
 import { openStorage, SecretBox, type Storage } from "../../src/storage/index.ts";
 import { FakeStorage } from "./fake-storage.ts";
@@ -128,6 +128,27 @@ test("an instance that is just registering is listed as the control API has it",
     void views.push(ROUTES.instances.reply.parse(await world.api.instances({ params: {}, query: {}, body: undefined })));
   await world.join("bs-11");
   assert.equal(views.length, 1);
+});
+
+test("what instances take on is shown of each, and added up over those that are up", async () => {
+  const world = await world3();
+  const beat = (id: string, admission: AdmissionLoad): unknown => {
+    const load = { ...NO_LOAD, admission };
+    return world.api.heartbeat({ params: { id }, query: {}, body: { boot: `${id}-boot`, load } });
+  };
+  const open = { handshakesPerSecond: 300.5, sessions: 4000, turnedAway: 0, full: false };
+  const full = { handshakesPerSecond: 200, sessions: 3000, turnedAway: 17, full: true };
+  await beat("bs-11", open);
+  await beat("bs-12", full);
+  await beat("bs-13", full);
+  await world.leave("bs-13");
+  const { admission } = await world.api.status({ params: {}, query: {}, body: undefined });
+  assert.deepEqual(admission, { handshakesPerSecond: 500.5, sessions: 7000, turnedAway: 17, full: 1 });
+  const { instances } = await world.api.instances({ params: {}, query: {}, body: undefined });
+  assert.deepEqual(
+    instances.map(({ load }) => load.admission),
+    [open, full, full],
+  );
 });
 
 test("a notification that cannot be stored changes nothing, and counts when it is repeated", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { FAILURE_CAUSES } from "../../src/control/index.ts";
 import { endpointOf, World } from "./world.ts";
 
 const DEVICE = endpointOf(0);
@@ -74,6 +75,19 @@ for (const [state, event, ...after] of TABLE) {
     assert.equal(world.resolve(DEVICE), view.state === "completed" ? undefined : instance, "where DNS leads");
   });
 }
+
+test("every cause of a failure is stored and shown", async () => {
+  const world = await World.start();
+  await world.join("bs-11");
+  await world.import(1);
+  for (const [index, cause] of FAILURE_CAUSES.entries()) {
+    await world.tell("bs-11", "commenced", DEVICE, `S${index}`);
+    await world.send("bs-11", [{ ...world.note("bs-11", "failed", DEVICE, `S${index}`), cause }]);
+    const { failures, lastFailure } = await world.view(DEVICE);
+    assert.deepEqual([failures, lastFailure], [index + 1, cause]);
+    assert.equal((await (await world.restart()).view(DEVICE)).lastFailure, cause);
+  }
+});
 
 test("a device whose session took too long is pending, and the name it computes then leads to its instance", async () => {
   const world = await World.start();
