@@ -188,6 +188,7 @@ test("SenML that means nothing at its path is refused", () => {
     '[{"n":"/1/0/0","v":1,"u":{"x":1}}]',
     '[{"n":"/1/0/10","vlo":"1:65536"}]',
     '[{"n":"/1/0/10","vlo":"1"}]',
+    '[{"n":"/1/0/10","vs":"1:1"}]',
     '[{"n":"/1/0/99","vd":"a b"}]',
   ]) {
     refuse(ContentFormat.senmlJson, [1, 0], text, "utf8");
@@ -197,8 +198,14 @@ test("SenML that means nothing at its path is refused", () => {
     "81a2006600",
     "81a10061",
     "81a2000061",
-    "81a300672f312f302f300201" + "0201",
-    "81a300672f312f302f3002012005" + "ff",
+    "81a300662f312f302f3002010201", // a field twice
+    "81a300662f312f302f300201200b", // a later version
+    "81a300662f312f302f3002012401", // a base value
+    "81a300662f312f302f30020165686173685f01", // must be understood
+    "81a200662f312f302f3003616101", // a record of two and a half fields
+    "81a200662f312f302f30036131", // a text for an integer
+    "81a200662f312f302f3002f6", // null
+    "81a200662f312f302f30028101", // an array
     "81c1a0",
   ]) {
     refuse(ContentFormat.senmlCbor, [1, 0], hex, "hex");
@@ -212,6 +219,7 @@ test("LwM2M JSON that means nothing at its path is refused", () => {
     '{"e":[{"n":"0"}]}', // no value
     '{"e":[{"n":"0","v":1,"sv":"1"}]}', // two
     '{"e":[{"n":"0","v":"1"}]}',
+    '{"e":[{"n":0,"v":1}]}', // a name that is a number
     '{"e":[{"n":"0","sv":"1"}]}', // a string for an integer
     '{"e":[{"n":"0","v":1},{"n":"0","v":1}]}',
     '{"e":[{"n":"0","v":1}],"e":[]}',
