@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { createPrivateKey } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type ClientCredential, DtlsServer, loadOpenSsl, OpenSslTooOld } from "../../src/dtls/index.ts";
 import { type KeyKind, makeKey, noCertificates, testPki } from "../support/certificates.ts";
-import { currentNode, needsCurrentNode } from "../support/tools.ts";
+import { currentNode, needs, needsCurrentNode } from "../support/tools.ts";
 import { CERTIFICATE_SUITES, firstHello, hashOf, serverX509, World, x509Credential } from "./harness.ts";
+import { content, Program, SocketServer } from "./on-sockets.ts";
 
 const [, major = 0, minor = 0] = /^OpenSSL (\d+)\.(\d+)/.exec(loadOpenSsl().version)?.map(Number) ?? [];
 const spoken = major > 3 || (major === 3 && minor >= 2);
@@ -81,6 +86,24 @@ function tell(): void {
     const world = new World({ x509: serverX509() });
     assert.deepEqual(world.connected(1, { credential: rpk() }).log, ["closed certificate-untrusted"]);
     world.free();
+  });
+
+  const gnutls = "coap-client-gnutls";
+  test("are spoken with GnuTLS, by libcoap", { skip: needs(gnutls, "libcoap3-bin") }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), "berth-rpk-"));
+    const sec1 = createPrivateKey(device.privateKey).export({ type: "sec1", format: "pem" });
+    writeFileSync(join(folder, "key.pem"), `${sec1}${device.publicKey}`);
+    const open = await SocketServer.open({ rawPublicKey }, (request) => content(request, "configured"));
+    const uri = `coaps://127.0.0.1:${open.port}/bs`;
+    const program = new Program(gnutls, ["-B", "10", "-n", "-M", join(folder, "key.pem"), uri]);
+    try {
+      await program.says("configured");
+      assert.deepEqual(open.secured[0]?.credential, { mode: "rpk", publicKey: Uint8Array.from(device.spki) });
+    } finally {
+      program.kill();
+      open.close();
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   test("of another server are refused by the client", () => {
