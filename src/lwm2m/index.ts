@@ -8,7 +8,7 @@ export {
   type WriteFormatName,
 } from "./content-format.ts";
 export { type DiscoverAnswer, type DiscoverEntry, decodeDiscover, encodeDiscover } from "./discover.ts";
-export { InvalidPath, MalformedContent, UnencodableValue, UnsupportedContentFormat } from "./errors.ts";
+export { InvalidPath, MalformedContent, UnsupportedContentFormat } from "./errors.ts";
 export { isLeshanConfig, type LeshanProfiles, parseLeshanConfig } from "./leshan.ts";
 export {
   type MultipleResource,
@@ -38,7 +38,7 @@ export type { BootstrapAccount, BootstrapProfile, ServerAccount } from "./profil
 export { compileProfile } from "./profile-compile.ts";
 export { parseProfile, profileWarnings } from "./profile-parse.ts";
 export { resolveProfile } from "./profile-resolve.ts";
-export { fitsRange, rangeText, type ValueRange } from "./range.ts";
+export { fitsRange, type ValueRange } from "./range.ts";
 export type { SenmlRecord } from "./senml-pack.ts";
 export type {
   BootstrapPlan,

@@ -178,6 +178,7 @@ test("ranges as the registry writes them", () => {
     ["Integer", ""],
     ["Integer", "255"],
     ["Integer", "2 bytes"],
+    ["Integer", "0..4 bytes"],
     ["Integer", "8-Bits"],
     ["Integer", "0: disabled"],
     ["String", "ON;OFF"],
