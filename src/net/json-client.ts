@@ -67,14 +67,14 @@ export class JsonClient {
 
   /**
    * Makes a call by GET, PUT or DELETE.
-   * @param path parts that are appended to the URL's path, each percent-encoded
+   * @param path parts that are appended to the URL's path, each percent-encoded; none of them empty, `.` or `..`
    * @throws HttpFailure
    */
   async call(method: string, path: readonly string[], body?: unknown, signal?: AbortSignal): Promise<JsonAnswer> {
     const timeout = AbortSignal.timeout(this.#options.timeout);
     const ended = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
     try {
-      return await this.#send(method, path, body === undefined ? undefined : JSON.stringify(body), ended);
+      return await this.#send(method, path, body === undefined ? undefined : asciiJson(body), ended);
     } catch (error) {
       if (signal?.aborted) throw this.#failure("http-cancelled", "the call was cancelled", error);
       if (timeout.aborted) throw this.#failure("http-timeout", `no answer in ${this.#options.timeout} ms`, error);
@@ -137,6 +137,12 @@ export class JsonClient {
   #failure(code: string, why: string, cause?: unknown): HttpFailure {
     return new HttpFailure(code, `${this.#where}: ${why}`, { cause });
   }
+}
+
+/** JSON of ASCII characters, as not every server reads UTF-8 where its host's character set is another. */
+function asciiJson(body: unknown): string {
+  const escaped = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(body).replaceAll(/[\u0080-\uffff]/g, escaped);
 }
 
 function responseTo(request: ClientRequest): Promise<IncomingMessage> {

@@ -214,6 +214,27 @@ test("an endpoint name is one part of the path, whatever it holds", async () => 
   assert.equal(clients.size, 0);
 });
 
+test("where a name cannot stand in a path, as with / and Jetty 12 of Leshan 2.0.0-M18, undo leaves a key that nobody knows", async () => {
+  const clients: Map<string, Client> = new Map();
+  const normal = leshan("tls", clients);
+  const { store } = await site((request, response) =>
+    request.path.includes("%2F") ? { status: 400 } : normal(request, response),
+  );
+  const undo = await store.put({ ...ENTRY, endpoint: "a/b" });
+  await undo();
+  const left = clients.get("a/b")?.tls?.details;
+  assert.equal(left?.identity, ENTRY.identity);
+  assert.match(left?.key ?? "", /^[0-9a-f]{64}$/);
+});
+
+test("a name that would stand for the whole collection is refused before anything is called", async () => {
+  for (const endpoint of ["", ".", ".."]) {
+    const { store, server } = await site(leshan("tls"));
+    await refuses(store.put({ ...ENTRY, endpoint }), "security-store-refused", /cannot be named in a path/);
+    assert.equal(server.seen.length, 0);
+  }
+});
+
 test("over HTTPS with a CA of its own, and not to a server of another", { skip: needs("openssl", "openssl") }, async () => {
   const { ca, strangerCa, server } = makeCertificates();
   const tls = { cert: server.certificate, key: server.key };

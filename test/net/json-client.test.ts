@@ -76,13 +76,13 @@ test("a token is a bearer token; with a colon it is user and password (RFC 6750,
   );
 });
 
-test("parts of a path are encoded, and appended to the URL's with or without a slash at its end", async () => {
+test("parts of a path are encoded, and appended to the URL's with or without a slash at its end; JSON is ASCII", async () => {
   const { url, seen } = await server(() => ({ status: 200 }));
   await client({ url: `${url}/api/clients/` }).call("DELETE", ["urn:dev:a/b c?"]);
-  await client({ url: `${url}/api/clients` }).call("PUT", [], { a: 1 });
+  await client({ url: `${url}/api/clients` }).call("PUT", [], { é: "\u{1f600}" });
   assert.deepEqual(
     seen.map(({ method, path, body }) => `${method} ${path} ${body}`),
-    ["DELETE /api/clients/urn%3Adev%3Aa%2Fb%20c%3F ", 'PUT /api/clients {"a":1}'],
+    ["DELETE /api/clients/urn%3Adev%3Aa%2Fb%20c%3F ", 'PUT /api/clients {"\\u00e9":"\\ud83d\\ude00"}'],
   );
 });
 
