@@ -120,7 +120,7 @@ export function isStatic(resources: readonly ResourceTemplate[]): boolean {
 }
 
 /** A value of an instance, if it does not depend on the device. */
-export function knownInteger(template: InstanceTemplate, resourceId: number): number | undefined {
+function knownInteger(template: InstanceTemplate, resourceId: number): number | undefined {
   const resource = template.resources.find(({ id }) => id === resourceId);
   if (resource?.kind !== "single" || !("known" in resource.value)) return undefined;
   const { value } = resource.value.known;

@@ -148,7 +148,7 @@ export function parseProfile(input: unknown, what = "profile", definitions: Obje
 }
 
 /** `profile`, if {@link checkProfile} finds no problem. @throws InvalidInput */
-export function accept(profile: BootstrapProfile, what: string, definitions: ObjectDefinitions = CORE_OBJECTS): BootstrapProfile {
+function accept(profile: BootstrapProfile, what: string, definitions: ObjectDefinitions = CORE_OBJECTS): BootstrapProfile {
   const { problems } = checkProfile(profile, definitions);
   if (problems.length > 0) throw new InvalidInput(`${what}: ${problems.join("; ")}`);
   return profile;

@@ -79,9 +79,13 @@ export class Deletes {
 }
 
 /** Everything where the profile has it: the client has not said what it has. */
-export function placeUnseen({ bootstrapAccount }: Slots): Placement {
-  if (bootstrapAccount?.fixed === false) throw accountNotFound("does not say what it has (Bootstrap-Discover)");
-  return AS_WRITTEN;
+export function placeUnseen({ bootstrapAccount, deletes }: Slots): Placement {
+  if (bootstrapAccount === undefined) return AS_WRITTEN;
+  if (!bootstrapAccount.fixed) throw accountNotFound("does not say what it has (Bootstrap-Discover)");
+  return placement(
+    new Map(),
+    deletes.of((objectId, id) => objectId === SECURITY && id === bootstrapAccount.id),
+  );
 }
 
 const AS_WRITTEN: Placement = { key: "", idOf: (_objectId, id) => id, spared: new Set() };
@@ -107,11 +111,9 @@ class ClientObject {
     if (shortServerId !== undefined && !this.#survivors.has(shortServerId)) this.#survivors.set(shortServerId, id);
   }
 
-  /** The surviving instance of a server, for one to write over it. */
-  claim(shortServerId: number): number | undefined {
-    const id = this.#survivors.get(shortServerId);
-    this.#survivors.delete(shortServerId);
-    return id;
+  /** The surviving instance of a server that nobody has written over yet. */
+  survivor(shortServerId: number): number | undefined {
+    return this.#survivors.get(shortServerId);
   }
 
   /** Somebody writes this instance, so that nobody else may write over it. */
@@ -140,6 +142,46 @@ export function showsAccount({ entries }: DiscoverAnswer): boolean {
   return entries.some((entry) => entry.path[0] === SECURITY && entry.path.length === 2 && serverOf(entry) === undefined);
 }
 
+/** What a client has that bears on where things go, and what has been given a place. */
+class ClientObjects {
+  readonly security: ClientObject = new ClientObject();
+  readonly server: ClientObject = new ClientObject();
+  readonly oscore: ClientObject = new ClientObject();
+  readonly showsAccount: boolean;
+  /** Where free ids start. */
+  readonly lowest: number;
+  readonly moved: Map<number, number> = new Map();
+
+  constructor(found: DiscoverAnswer, deletes: Deletes) {
+    this.showsAccount = showsAccount(found);
+    this.lowest = this.showsAccount ? 0 : FIRST_INSTANCE;
+    for (const entry of found.entries) {
+      const [objectId, id] = entry.path;
+      const object = this.#object(objectId);
+      if (object === undefined || objectId === undefined || id === undefined || entry.path.length !== 2) continue;
+      const shortServerId = this.showsAccount || object === this.server ? serverOf(entry) : undefined;
+      const guarded = shortServerId === undefined && object !== this.server;
+      object.found(id, shortServerId, !guarded && deletes.hits(objectId, id));
+    }
+  }
+
+  /** Gives an instance its place. */
+  put(objectId: number, id: number, to: number): void {
+    this.#object(objectId)?.take(to);
+    if (id !== to) this.moved.set(slot(objectId, id), to);
+  }
+
+  isGuarded(objectId: number, id: number): boolean {
+    return this.#object(objectId)?.guarded.includes(id) === true;
+  }
+
+  #object(objectId: number | undefined): ClientObject | undefined {
+    if (objectId === SECURITY) return this.security;
+    if (objectId === SERVER) return this.server;
+    return objectId === OSCORE ? this.oscore : undefined;
+  }
+}
+
 /**
  * Finds a place for everything in a client that has said what it has. The bootstrap account is an instance of /0 without
  * short server id, and with it may go an instance of /21 without one; nothing but a bootstrap account is ever written there.
@@ -148,94 +190,76 @@ export function showsAccount({ entries }: DiscoverAnswer): boolean {
  * @throws ProfileMismatch when the bootstrap account is to be replaced and it is not clear which it is
  */
 export function place(slots: Slots, found: DiscoverAnswer): Placement {
-  const [security, server, oscore] = [new ClientObject(), new ClientObject(), new ClientObject()];
-  const shown = showsAccount(found);
-  const lowest = shown ? 0 : FIRST_INSTANCE;
-  for (const entry of found.entries) {
-    const [objectId, id] = entry.path;
-    if (id === undefined || entry.path.length !== 2) continue;
-    const object = objectId === SECURITY ? security : objectId === SERVER ? server : objectId === OSCORE ? oscore : undefined;
-    if (object === undefined) continue;
-    const shortServerId = shown || object === server ? serverOf(entry) : undefined;
-    const guarded = shortServerId === undefined && object !== server;
-    object.found(id, shortServerId, !guarded && slots.deletes.hits(objectId ?? 0, id));
-  }
-  const moved = new Map<number, number>();
-  const move = (objectId: number, from: number, to: number): void => {
-    if (from !== to) moved.set(slot(objectId, from), to);
-  };
-
+  const client = new ClientObjects(found, slots.deletes);
   const { bootstrapAccount } = slots;
   if (bootstrapAccount !== undefined) {
-    const id = accountId(bootstrapAccount, shown ? security.guarded : []);
-    move(SECURITY, bootstrapAccount.id, id);
-    security.take(id);
-    security.guarded.push(id);
+    const id = accountId(bootstrapAccount, client.showsAccount ? client.security.guarded : []);
+    client.put(SECURITY, bootstrapAccount.id, id);
+    client.security.guarded.push(id);
   }
-  const displaced = placeFixed(slots, security, server, oscore);
-  // First all that have a place, then those that need one.
-  const known = slots.accounts.map((account) =>
-    account.fixed ? [] : [security.claim(account.shortServerId), server.claim(account.shortServerId)],
+  const displaced = placeFixed(slots, client);
+  placeServers(
+    slots.accounts.filter(({ fixed }) => !fixed),
+    client,
   );
-  for (const [at, and] of known) {
-    if (at !== undefined) security.take(at);
-    if (and !== undefined) server.take(and);
+  for (const { id, objectIds } of displaced) {
+    const to = lowestFree(id, ...objectIds.map((objectId) => (objectId === SECURITY ? client.security : client.server)));
+    for (const objectId of objectIds) client.put(objectId, id, to);
   }
-  slots.accounts.forEach((account, index) => {
-    if (account.fixed) return;
-    let [at, and] = known[index] ?? [];
-    if (at === undefined && and === undefined) at = and = lowestFree(lowest, security, server);
-    at ??= and !== undefined && and >= lowest && !security.taken.has(and) ? and : lowestFree(lowest, security);
-    and ??= server.taken.has(at) ? lowestFree(lowest, server) : at;
-    security.take(at);
-    server.take(and);
-    move(SECURITY, account.id, at);
-    move(SERVER, account.id, and);
-  });
-  for (const { id, pair } of displaced) {
-    const to = pair ? lowestFree(id, security, server) : lowestFree(id, security);
-    security.take(to);
-    move(SECURITY, id, to);
-    if (!pair) continue;
-    server.take(to);
-    move(SERVER, id, to);
-  }
-  for (const { id, fixed, shortServerId } of slots.oscore) {
-    const own = shortServerId === undefined ? undefined : oscore.claim(shortServerId);
-    const to = fixed && !oscore.guarded.includes(id) ? id : (own ?? lowestFree(fixed ? id : lowest, oscore));
-    oscore.take(to);
-    move(OSCORE, id, to);
-  }
-  const spared = slots.deletes.of(
-    (objectId, id) =>
-      (objectId === SECURITY && security.guarded.includes(id)) || (objectId === OSCORE && oscore.guarded.includes(id)),
+  placeOscore(slots.oscore, client);
+  return placement(
+    client.moved,
+    slots.deletes.of((objectId, id) => client.isGuarded(objectId, id)),
   );
-  return placement(moved, spared);
 }
 
 /** Takes the places the profile says; those that would hit the bootstrap account are returned, to go elsewhere. */
-function placeFixed(
-  slots: Slots,
-  security: ClientObject,
-  server: ClientObject,
-  oscore: ClientObject,
-): { readonly id: number; readonly pair: boolean }[] {
-  const displaced: { id: number; pair: boolean }[] = [];
-  for (const { id, fixed } of slots.accounts) {
-    if (!fixed) continue;
-    if (security.guarded.includes(id)) displaced.push({ id, pair: true });
-    else {
-      security.take(id);
-      server.take(id);
-    }
+function placeFixed(slots: Slots, client: ClientObjects): { readonly id: number; readonly objectIds: readonly number[] }[] {
+  const wanted = [
+    ...slots.accounts.filter(({ fixed }) => fixed).map(({ id }) => ({ id, objectIds: [SECURITY, SERVER] })),
+    ...slots.security.map((id) => ({ id, objectIds: [SECURITY] })),
+  ];
+  const displaced = wanted.filter(({ id }) => client.isGuarded(SECURITY, id));
+  for (const each of wanted) {
+    if (!displaced.includes(each)) for (const objectId of each.objectIds) client.put(objectId, each.id, each.id);
   }
-  for (const id of slots.security) {
-    if (security.guarded.includes(id)) displaced.push({ id, pair: false });
-    else security.take(id);
-  }
-  for (const id of slots.servers) server.take(id);
-  for (const { id, fixed } of slots.oscore) if (fixed && !oscore.guarded.includes(id)) oscore.take(id);
+  for (const id of slots.servers) client.put(SERVER, id, id);
+  for (const { id, fixed } of slots.oscore) if (fixed && !client.isGuarded(OSCORE, id)) client.put(OSCORE, id, id);
   return displaced;
+}
+
+/** First the servers the client has an account for, then those that need a place. */
+function placeServers(servers: readonly ServerSlot[], client: ClientObjects): void {
+  const { security, server, lowest } = client;
+  const known = servers.map(({ id, shortServerId }) => {
+    const at = { security: security.survivor(shortServerId), server: server.survivor(shortServerId) };
+    if (at.security !== undefined) client.put(SECURITY, id, at.security);
+    if (at.server !== undefined) client.put(SERVER, id, at.server);
+    return at;
+  });
+  servers.forEach(({ id }, index) => {
+    const at = known[index];
+    if (at?.security === undefined && at?.server === undefined) {
+      const to = lowestFree(lowest, security, server);
+      client.put(SECURITY, id, to);
+      client.put(SERVER, id, to);
+    } else if (at.security === undefined) {
+      // The same id as in /1, if it can be.
+      const same = at.server !== undefined && at.server >= lowest && !security.taken.has(at.server) ? at.server : undefined;
+      client.put(SECURITY, id, same ?? lowestFree(lowest, security));
+    } else if (at.server === undefined) {
+      client.put(SERVER, id, server.taken.has(at.security) ? lowestFree(lowest, server) : at.security);
+    }
+  });
+}
+
+function placeOscore(contexts: readonly OscoreSlot[], client: ClientObjects): void {
+  const { oscore, lowest } = client;
+  for (const { id, fixed, shortServerId } of contexts) {
+    if (fixed && !client.isGuarded(OSCORE, id)) continue;
+    const own = shortServerId === undefined ? undefined : oscore.survivor(shortServerId);
+    client.put(OSCORE, id, own ?? lowestFree(fixed ? id : lowest, oscore));
+  }
 }
 
 function accountId(wanted: { readonly id: number; readonly fixed: boolean }, candidates: readonly number[]): number {

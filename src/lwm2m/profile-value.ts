@@ -80,7 +80,7 @@ export function textTemplate(
 const NONE: ReadonlySet<string> = new Set();
 
 /** The type of a setting's value and how it is noted, as {@link valueTemplate} takes it. @throws InvalidInput */
-export function notationOf(setting: ValueSetting, defined: ResourceType | undefined): [Notation, PlainValue] {
+function notationOf(setting: ValueSetting, defined: ResourceType | undefined): [Notation, PlainValue] {
   if (typeof setting !== "object") return [defined ?? guess(setting), setting];
   const [[notation, plain] = ["", ""], ...rest] = Object.entries(setting);
   if (rest.length > 0 || !NOTATIONS.includes(notation)) {

@@ -91,6 +91,14 @@ test("an instance in the profile says where the account is when the client does 
   );
 });
 
+test("the account is written over, not deleted first: what was there stays usable until then", () => {
+  const yaml = `delete: [/0/1, /0/2, /1]\n${server(`${ACCOUNT}\n  instance: 1`)}`;
+  for (const answer of [undefined, "</>;lwm2m=1.1,</0>,</1>", "</>;lwm2m=1.1,</0/1>", 'lwm2m="1.0",</0/0>,</0/1>']) {
+    const sent = steps(yaml, answer).map(nameOf);
+    assert.deepEqual([sent.slice(0, 2), sent.at(-2)], [["delete /0/2", "delete /1"], "write /0/1"], String(answer));
+  }
+});
+
 test("in a static URI the placeholders of names stay for the device, attributes are filled in", () => {
   const uriOf = (uri: string, more = ""): string | undefined => {
     const yaml = server(`${ACCOUNT.replace("coaps://bs{token}.bs.example.com:5684", uri)}${more}`);
