@@ -86,6 +86,10 @@ interface Figures {
   readonly droppedDatagrams: number;
   /** Seconds of CPU time, from the first arrival on. */
   readonly cpuSeconds: { readonly instances: number; readonly balancer: number; readonly devices: number };
+  /** CPU time of the instances per completed device. */
+  readonly microsecondsEach: number;
+  /** CPU time per time of the busiest process that plays devices: near 1 it is they who are slow. */
+  readonly devicesBusy: number;
 }
 
 type Done = Extract<FromDevices, { type: "done" }>;
@@ -108,6 +112,7 @@ function summarise(
   }
   const sum = (of: (result: Done) => number): number => results.reduce((total, result) => total + of(result), 0);
   const names = Array.from({ length: site.instances }, (_, index) => `bs-${index + 1}`);
+  const instanceCpu = names.reduce((total, name) => total + site.cpu(name), 0);
   const seconds = (milliseconds: number): number => Number((milliseconds / 1000).toFixed(2));
   const at = (share: number): number => Math.round(times[Math.max(0, Math.ceil(times.length * share) - 1)] ?? 0);
   return {
@@ -126,10 +131,12 @@ function summarise(
     turnedAway: site.turnedAway,
     droppedDatagrams: site.dropped,
     cpuSeconds: {
-      instances: seconds(names.reduce((total, name) => total + site.cpu(name), 0)),
+      instances: seconds(instanceCpu),
       balancer: seconds(site.cpu("balancer")),
       devices: seconds(sum(({ cpu }) => cpu)),
     },
+    microsecondsEach: Math.round((instanceCpu * 1000) / Math.max(1, times.length)),
+    devicesBusy: Number(Math.max(...results.map(({ cpu, first, last }) => cpu / Math.max(1, last - first))).toFixed(2)),
   };
 }
 
