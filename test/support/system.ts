@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { DeviceView, FleetStatus } from "../../src/control/index.ts";
 import { ControlClient } from "../../src/net/index.ts";
+import { copyDatabase } from "./database.ts";
 import { freePort, loopbackNet } from "./loopback.ts";
 import { berth, type Ended, type Program, startBerth } from "./program.ts";
 import { until } from "./until.ts";
@@ -112,6 +113,7 @@ ${yaml}`,
   }
 
   async #start(options: SystemOptions): Promise<void> {
+    await copyDatabase(join(this.folder, "data"));
     if (options.serve) this.programs.set("serve", startBerth(["serve", "--config", this.config]));
     else {
       this.startBalancer();
