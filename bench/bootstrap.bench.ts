@@ -20,6 +20,7 @@ const ROUNDS = 4;
 
 /** DELETE /, PUT /0/10, PUT /1/10, Finish: a profile with one server and a key per device. */
 const PROFILE = {
+  discover: false,
   delete: ["/"],
   servers: [
     {
@@ -30,12 +31,22 @@ const PROFILE = {
   ],
 };
 
+/** The same behind Bootstrap-Discover: five requests, and a place found for the account. */
+const DISCOVERING = { ...PROFILE, discover: true };
+
 /**
  * Whole bootstraps per CPU-second of an instance, over real sockets with everything on: cookie exchange, PSK
- * handshake, name check, four requests, notifications over HTTP. `--devices N` (8000), `--assigned N` more devices the
- * instance knows (0), `--concurrency N` (100), `--node-flags "..."` for the instance's process.
+ * handshake, name check, admission, four requests, notifications over HTTP; and the same with Bootstrap-Discover.
+ * `--devices N` (8000), `--assigned N` more devices the instance knows (0), `--concurrency N` (100), `--node-flags "..."`
+ * for the instance's process.
  */
 export async function run(args: readonly string[]): Promise<Record<string, unknown>> {
+  execFileSync(process.execPath, [join(import.meta.dirname, "..", "scripts", "build.mjs")], { stdio: "inherit" });
+  const figures = await measure("four requests", PROFILE, args);
+  return { ...figures, withDiscover: await measure("with Discover five", DISCOVERING, args) };
+}
+
+async function measure(title: string, profile: unknown, args: readonly string[]): Promise<Record<string, unknown>> {
   const devices = option(args, "--devices", 8000);
   const concurrency = option(args, "--concurrency", 100);
   const random = seededRandom(7);
@@ -49,10 +60,9 @@ export async function run(args: readonly string[]): Promise<Record<string, unkno
     address: "127.0.0.1",
     port: 0,
     tokens: { instance: TOKEN, operator: "unused" },
-    handlers: handlers(assignments, applied),
+    handlers: handlers(assignments, profile, applied),
     log: silentLogger,
   });
-  execFileSync(process.execPath, [join(import.meta.dirname, "..", "scripts", "build.mjs")], { stdio: "inherit" });
   const instance = child("instance.js", flags(args));
   const load = child("load.ts", ["--import", "tsx"]);
   try {
@@ -87,7 +97,7 @@ export async function run(args: readonly string[]): Promise<Record<string, unkno
       rss: megabytes(Math.max(...rounds.map((round) => round.rss))),
     };
     console.error(
-      `${figures.perCpuSecond} bootstraps per CPU-second of the instance (${figures.microsecondsEach} us each, ` +
+      `${title}: ${figures.perCpuSecond} bootstraps per CPU-second of the instance (${figures.microsecondsEach} us each, ` +
         `${figures.microsecondsInKernel} of them in the kernel); with ${concurrency} at a time p50 ${figures.p50} ms, ` +
         `p99 ${figures.p99} ms; RSS ${figures.rss} MB`,
     );
@@ -158,7 +168,7 @@ function liveNames(assignments: readonly Assignment[]): LoadDevice[] {
 }
 
 /** As much of a balancer as an instance needs. */
-function handlers(assignments: readonly Assignment[], applied: Notification[]): ControlHandlers {
+function handlers(assignments: readonly Assignment[], profile: unknown, applied: Notification[]): ControlHandlers {
   const unused = (): never => {
     throw new NotFound("not part of this bench");
   };
@@ -177,7 +187,7 @@ function handlers(assignments: readonly Assignment[], applied: Notification[]): 
       void (async () => {
         await write(
           { type: "fleet", uri: URI, recipe: builtInRecipe("berth-1"), skew: SKEW, counter: 0 },
-          { type: "profile", name: "default", profile: PROFILE },
+          { type: "profile", name: "default", profile },
         );
         for (let from = 0; from < assignments.length; from += 500) {
           await write({ type: "assign", assignments: assignments.slice(from, from + 500) } satisfies AssignmentEvent);

@@ -1,4 +1,4 @@
-import { CoapEndpoint } from "../../src/coap/index.ts";
+import { CoapEndpoint, type CoapResponse } from "../../src/coap/index.ts";
 import { DtlsClient, loadOpenSsl } from "../../src/dtls/index.ts";
 import { openUdp, systemRandom, Ticker } from "../../src/net/index.ts";
 import type { FromLoad, LoadDevice, ToLoad } from "./messages.ts";
@@ -13,6 +13,12 @@ const ticker = new Ticker(clock);
 const openssl = loadOpenSsl();
 const SERVER = { key: "server" };
 const GIVE_UP = 30_000;
+/** What a device has at the factory, its bootstrap account, and says of that. */
+const DISCOVERED: CoapResponse = {
+  code: "2.05",
+  contentFormat: 40,
+  payload: Buffer.from('</>;lwm2m=1.1,</0/0>;uri="coaps://bs.example.com:5684",</1>;ver=1.1,</3/0>'),
+};
 
 async function play({ port, concurrency, devices }: ToLoad): Promise<FromLoad> {
   const times: number[] = [];
@@ -53,7 +59,7 @@ async function bootstrap({ endpoint, psk, name }: LoadDevice, port: number): Pro
     {
       send: (_, datagram) => void dtls.send(datagram, clock.now()),
       request: (request, now) => {
-        request.respond({ code: request.method === "DELETE" ? "2.02" : "2.04" }, now);
+        request.respond(request.method === "GET" ? DISCOVERED : { code: request.method === "DELETE" ? "2.02" : "2.04" }, now);
         if (request.path[0] === "bs") done(true);
       },
     },

@@ -44,15 +44,18 @@ function requestOpening(
   device: Device,
   profile: CompiledProfile,
 ): Opening {
-  profile.plan(device, { found: BARE_CLIENT, freshKeys: placeholders(profile) });
   let freshKeys: FreshKeys = placeholders(profile);
+  const probe = profile.plan(device, { found: BARE_CLIENT, freshKeys });
   return {
     ...common(request, device, profile),
     work: {
       kind: "request",
       discovers: profile.discovers,
       formats: profile.formats(wanted.format),
-      plan: (found) => profile.plan(device, found === undefined ? { freshKeys } : { found, freshKeys }),
+      plan: (found) => {
+        if (!profile.discovers && freshKeys.size === 0) return probe;
+        return profile.plan(device, found === undefined ? { freshKeys } : { found, freshKeys });
+      },
     },
     accept: (keys, now) => {
       freshKeys = keys;

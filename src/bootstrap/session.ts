@@ -50,9 +50,9 @@ export interface Requesting {
   /** How many of the step's own formats it has refused. */
   readonly refusedOfStep: number;
   /** Of the phases behind `discovering`. */
-  readonly plan?: BootstrapPlan;
+  readonly plan: BootstrapPlan | undefined;
   /** What `inspecting` has found so far. */
-  readonly found?: DiscoverAnswer;
+  readonly found: DiscoverAnswer | undefined;
 }
 
 /** What can happen to a session. */
@@ -118,7 +118,7 @@ export function nextState(state: SessionState, input: SessionInput, work: Sessio
     case "accepted":
       if (state.name !== "preparing") return state;
       if (work.kind === "pack") return { name: "delivering" };
-      return work.discovers ? begin("discovering", DISCOVERING) : configure(work, undefined);
+      return work.discovers ? begin("discovering", DISCOVERING, undefined) : configure(work, undefined);
     case "impossible":
       return failed(input.cause, input.detail);
     case "pack":
@@ -156,8 +156,8 @@ export function formatOf(state: Requesting, work: SessionWork): number | undefin
 
 const FINISH: BootstrapStep = { kind: "finish" };
 
-function begin(phase: Requesting["phase"], steps: readonly BootstrapStep[]): Requesting {
-  return { name: "requesting", phase, steps, step: 0, attempt: 1, refused: 0, refusedOfStep: 0 };
+function begin(phase: Requesting["phase"], steps: readonly BootstrapStep[], plan: BootstrapPlan | undefined): Requesting {
+  return { name: "requesting", phase, steps, step: 0, attempt: 1, refused: 0, refusedOfStep: 0, plan, found: undefined };
 }
 
 /** The plan is made, with what Discover has found. */
@@ -165,7 +165,7 @@ function configure(work: SessionWork, found: DiscoverAnswer | undefined): Sessio
   if (work.kind === "pack") return failed("internal", "a Bootstrap-Pack has no requests");
   try {
     const plan = work.plan(found);
-    return { ...begin("configuring", plan.steps), plan };
+    return begin("configuring", plan.steps, plan);
   } catch (error) {
     const mismatch = error instanceof BerthError && error.code === "profile-mismatch";
     return failed(mismatch ? "no-profile" : "internal", errorText(error));

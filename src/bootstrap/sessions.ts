@@ -218,9 +218,7 @@ export class Sessions {
     if (state.name !== "requesting") return;
     try {
       const step = stepOf(state);
-      // Finish is cut off by the session's deadline alone.
-      const timeout = step.kind === "finish" ? undefined : requestUntil - now;
-      const request = { ...requestOf(step, formatOf(state, opening.work)), timeout };
+      const request = requestOf(step, formatOf(state, opening.work), requestUntil - now);
       session.cancel = this.#options.coap.request(opening.caller, request, now, (result, at) => {
         this.#advance(session, inputOf(step, result, at >= requestUntil), at);
       });

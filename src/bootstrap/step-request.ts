@@ -1,4 +1,5 @@
 import { type CoapRequest, isSuccess, type ReceivedResponse, type RequestResult } from "../coap/index.ts";
+import type { Milliseconds } from "../lib/clock.ts";
 import { type BootstrapStep, ContentFormat, decodeContent, decodeDiscover, parsePath, uriPath } from "../lwm2m/index.ts";
 import type { SessionInput, StepAnswer } from "./session.ts";
 
@@ -7,18 +8,19 @@ const FINISH: CoapRequest = { method: "POST", path: ["bs"] };
 /**
  * The CoAP request of a step (LwM2M Transport Binding 1.1, section 6.4.2).
  * @param format of what is written or read
+ * @param timeout how long it may take; Finish is cut off by the session's deadline alone
  */
-export function requestOf(step: BootstrapStep, format: number | undefined): CoapRequest {
+export function requestOf(step: BootstrapStep, format: number | undefined, timeout: Milliseconds): CoapRequest {
   switch (step.kind) {
     case "discover":
-      return { method: "GET", path: uriPath(step.path), accept: ContentFormat.linkFormat };
+      return { method: "GET", path: uriPath(step.path), accept: ContentFormat.linkFormat, timeout };
     case "read":
-      return { method: "GET", path: uriPath(step.path), accept: format };
+      return { method: "GET", path: uriPath(step.path), accept: format, timeout };
     case "delete":
-      return { method: "DELETE", path: uriPath(step.path) };
+      return { method: "DELETE", path: uriPath(step.path), timeout };
     case "write": {
       const contentFormat = format ?? ContentFormat.tlv;
-      return { method: "PUT", path: uriPath(step.path), contentFormat, payload: step.payload(contentFormat) };
+      return { method: "PUT", path: uriPath(step.path), contentFormat, payload: step.payload(contentFormat), timeout };
     }
     case "finish":
       return FINISH;
