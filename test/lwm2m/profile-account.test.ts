@@ -23,11 +23,12 @@ function steps(yaml: string, answer: string | undefined): readonly BootstrapStep
 }
 
 test("the bootstrap account is written over in place, complete and last before Finish", () => {
-  const sent = steps(server(WITH_RECIPE), "</>;lwm2m=1.1,</0/7>");
+  const sent = steps(`${server(WITH_RECIPE)}\nobjects: { /33000/0: { 0: 1 } }`, "</>;lwm2m=1.1,</0/7>");
   assert.deepEqual(sent.map(nameOf), [
-    ...["delete /0", "delete /1", "write /0/0", "write /1/0", `write /${BERTH_OBJECT}/0`, "write /0/7", "finish"],
+    ...["delete /0", "delete /1", "write /0/0", "write /1/0", "write /33000/0"],
+    ...[`write /${BERTH_OBJECT}/0`, "write /0/7", "finish"],
   ]);
-  const [, , berth, account] = writtenBy(sent);
+  const [, , , berth, account] = writtenBy(sent);
   assert.deepEqual(account, {
     ...toInstance("/0/7", {
       0: ["string", "coaps://bs{token}.bs.example.com:5684"],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { BootstrapStep } from "../../src/lwm2m/index.ts";
+import { type BootstrapStep, compileProfile } from "../../src/lwm2m/index.ts";
 import { bootstrapSteps, DEVICE, discovered, nameOf, profileOf, writtenBy } from "./support.ts";
 
 const NOSEC = "security: { mode: nosec }";
@@ -115,11 +115,21 @@ test("an OSCORE context takes a free instance of /21 that its server links to", 
   assert.deepEqual(linked(again, "delete: [/0, /1, /21]\n"), [{ objectId: 21, instanceId: 1 }, 21, 1, 4]);
 });
 
-test("devices with the same places share the payloads that do not depend on them", () => {
-  const profile = profileOf(servers(""));
-  const payload = (answer: string): Uint8Array | undefined => {
-    const step = bootstrapSteps(profile, DEVICE, { found: discovered(answer) }).find(({ kind }) => kind === "write");
-    return step?.kind === "write" ? step.payload(11542) : undefined;
+test("devices with the same places share the payloads that do not depend on them, whoever comes in between", () => {
+  const compiled = compileProfile(profileOf(servers("")));
+  const payload = (answer: string): Uint8Array => {
+    const step = compiled.plan(DEVICE, { found: discovered(answer) }).steps.find(({ kind }) => kind === "write");
+    return step?.kind === "write" ? step.payload(11542) : assert.fail();
   };
-  assert.deepEqual(payload("</>;lwm2m=1.1,</0/0>"), payload("</>;lwm2m=1.1,</0/0>,</3/0>"));
+  const [first, other, again] = ["</>,</0/0>", "</>,</0/1>", "</>,</0/0>,</3/0>"].map(payload);
+  assert.equal(first, again);
+  assert.notEqual(first, other);
+  for (let id = 0; id < 300; id += 1) payload(`</>,</0/0>,</0/1>,</1/${id}>;ssid=${id + 1}`);
+  assert.deepEqual(payload("</>,</0/0>"), first);
+});
+
+test("what is left out for one client is sent to another whose ids are the same", () => {
+  const compiled = compileProfile(profileOf(`delete: [/0/1, /1]\n${servers(", instance: 5")}`));
+  const sent = (answer: string): number => compiled.plan(DEVICE, { found: discovered(answer) }).steps.length;
+  assert.deepEqual(["</>,</0/0>", "</>,</0/1>", "</>,</0/0>"].map(sent), [5, 4, 5]);
 });
