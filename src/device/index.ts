@@ -32,5 +32,5 @@ export { applyPack } from "./pack.ts";
 export { DEFAULT_RETRY, type RetryOptions, retryDelay } from "./retry.ts";
 export { DEFAULT_LIMITS, type SessionLimits } from "./session.ts";
 export type { DeviceState, DeviceStore } from "./state.ts";
-export { StateFile } from "./state-file.ts";
+export { StateFile, StateNotSaved, StateUnreadable } from "./state-file.ts";
 export { ObjectTree } from "./tree.ts";

@@ -157,6 +157,19 @@ test("a server that is silent about Packs is not asked for one again", async () 
   story.client.stop();
 });
 
+test("nor is one that does not even acknowledge the request: it may be gone, so the next attempt looks its name up anew", async () => {
+  const { world, scripted, story } = setting((request) => {
+    world.loss = 1;
+    return void request;
+  });
+  assert.ok(await world.run(() => story.failures.length === 1, 10 * MINUTE));
+  assert.equal(story.failures[0]?.cause, "no-answer");
+  world.loss = 0;
+  assert.ok(await world.run(() => story.result !== undefined, 10 * MINUTE));
+  assert.deepEqual([asked(scripted).at(-1), story.result?.number, world.asked.length], [BS_REQUEST, 2, 2]);
+  story.client.stop();
+});
+
 test("what the bootstrap account links to is in acc; path and query of the URI come first (N5)", async () => {
   const world = new World();
   const scripted = new ScriptedServer(world, HERE);
