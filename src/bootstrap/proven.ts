@@ -25,7 +25,7 @@ export function textOf(identity: Uint8Array): string | undefined {
  * subjectAltName. Each is read as the attribute it is, never out of a text of all of them, in which a name can hold what
  * looks like another. A subject with several CNs could be read in several ways, and counts as one without.
  */
-export function certificateNames(der: Uint8Array): readonly string[] {
+function certificateNames(der: Uint8Array): readonly string[] {
   const certificate = new X509Certificate(der);
   const { CN } = certificate.toLegacyObject().subject as { readonly CN?: string | readonly string[] };
   return [...(typeof CN === "string" ? [CN] : []), ...alternativeNames(certificate.subjectAltName ?? "")];

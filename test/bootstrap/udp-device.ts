@@ -27,7 +27,7 @@ export interface UdpDeviceOptions {
 export type Answer = ResponseCode | CoapResponse;
 
 /** What a client has at the factory: its bootstrap account, at the instance where Wakaama and most others keep it. */
-export const DISCOVERED: CoapResponse = {
+const DISCOVERED: CoapResponse = {
   code: "2.05",
   contentFormat: 40,
   payload: Buffer.from("</>;lwm2m=1.1,</0/0>,</1>,</3/0>"),

@@ -200,3 +200,14 @@ test("Anjay, SNI with a literal address (RFC 6066 forbids it): it says nothing o
     assert.equal(client.finished, true);
   }
 });
+
+test("Anjay, LwM2M CBOR refused: it says 4.00 of formats it does not know, and is written in the one it prefers", () => {
+  const world = new World({ profiles: { default: { ...DISCOVERING, contentFormat: "lwm2m-cbor" } } });
+  const client = new ScriptedClient(world, anjay("1.2"));
+  void client.requests("ep=urn:dev:1", "pct=112");
+  assert.deepEqual(
+    client.ladder.filter((line) => /PUT|4\.00/.test(line)),
+    ["<-- CON PUT /0/0 11544", "--> ACK 4.00", "<-- CON PUT /0/0 112", "<-- CON PUT /1/0 112"],
+  );
+  assert.deepEqual(world.told(), ["commenced urn:dev:1", "completed urn:dev:1"]);
+});
