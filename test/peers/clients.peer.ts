@@ -1,17 +1,38 @@
 import assert from "node:assert/strict";
+import { createPrivateKey } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
+import { TestCa } from "../support/certificates.ts";
 import { hexOf, System } from "../support/system.ts";
+import { until } from "../support/until.ts";
 import { buildLeshan, leshan, noLeshan } from "./leshan.ts";
 import { noWakaama, wakaama } from "./wakaama.ts";
 
 const SERVER_KEY = "00112233445566778899aabbccddeeff";
 
-suite("clients of other projects, with keys", () => {
+suite("clients of other projects", () => {
+  const folder = mkdtempSync(join(tmpdir(), "berth-peers-"));
+  const file = (name: string, content: string | Uint8Array): string => {
+    writeFileSync(join(folder, name), content);
+    return join(folder, name);
+  };
+  const ca = TestCa.root("Fleet");
+  const instance = ca.issue("bs");
   let system: System;
   before(async () => {
-    system = await System.start({ instances: 1, devices: 8 });
+    const dtls = {
+      certificate: file("bs.pem", instance.chain),
+      key: file("bs.key", instance.privateKey),
+      clientCa: file("ca.pem", ca.certificate),
+    };
+    system = await System.start({ instances: 1, devices: 2, yaml: `dtls: ${JSON.stringify(dtls)}\n` });
   });
-  after(() => system?.stop());
+  after(async () => {
+    await system?.stop();
+    rmSync(folder, { recursive: true });
+  });
 
   const server = (): string => `coaps://${system.address("bs-1")}:${system.port}`;
   const device = (index: number): { endpoint: string; key: string } => {
@@ -19,6 +40,9 @@ suite("clients of other projects, with keys", () => {
     if (found === undefined) throw new Error(`no device ${index}`);
     return { endpoint: found.endpoint, key: hexOf(found) };
   };
+
+  const completed = (endpoint: string): Promise<void> =>
+    until(async () => (await system.device(endpoint)).state === "completed", `${endpoint} is completed`);
 
   test("Leshan's client ends with the server account, and keeps its bootstrap account", { skip: noLeshan }, async () => {
     await buildLeshan();
@@ -30,7 +54,21 @@ suite("clients of other projects, with keys", () => {
     assert.equal(objects.get("/0/1/0"), "coaps://lwm2m.example.com:5684");
     assert.equal(objects.get("/0/1/5"), SERVER_KEY);
     assert.equal(objects.get("/1/1/0"), "101");
-    assert.equal((await system.device(endpoint)).state, "completed");
+    await completed(endpoint);
+  });
+
+  test("Leshan's client with a certificate", { skip: noLeshan }, async () => {
+    await buildLeshan();
+    const endpoint = "urn:peer:x509";
+    const fleet = file("fleet.csv", `endpoint,mode,secret,server_key\n${endpoint},x509,${SERVER_KEY},${SERVER_KEY}\n`);
+    assert.equal((await system.berth("import", fleet)).code, 0);
+    const own = ca.issue(endpoint);
+    const key = createPrivateKey(own.privateKey).export({ format: "der", type: "pkcs8" });
+    const files = [file("own.der", own.der), file("own.key", key), file("bs.der", instance.der)];
+    const objects = await leshan(server(), endpoint, "x509", ...files);
+    assert.equal(objects.get("outcome"), "success");
+    assert.equal(objects.get("/0/1/0"), "coaps://lwm2m.example.com:5684");
+    await completed(endpoint);
   });
 
   test("Wakaama's client, whose SenML JSON knows no base64url, gets its keys in another format", {
@@ -40,6 +78,6 @@ suite("clients of other projects, with keys", () => {
     const said = await wakaama(system.address("bs-1"), system.port, endpoint, key);
     assert.match(said, /\/0\/1: instanceId: 1, uri: coaps:\/\/lwm2m.example.com:5684, isBootstrap: false, shortId: 101/);
     assert.match(said, /\/0\/0: instanceId: 0, uri: coaps:.*isBootstrap: true/);
-    assert.equal((await system.device(endpoint)).state, "completed");
+    await completed(endpoint);
   });
 });

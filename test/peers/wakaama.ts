@@ -13,9 +13,9 @@ export const noWakaama: string | false =
 /** Lets Wakaama's client bootstrap, and gives what it then says of its objects. */
 export async function wakaama(address: string, port: number, endpoint: string, key: string): Promise<string> {
   const local = await freePort("127.0.0.1");
-  const program = new Program(CLIENT ?? "", [
-    ...["-4", "-b", "-l", String(local), "-n", endpoint, "-h", address, "-p", String(port), "-i", endpoint, "-s", key],
-  ]);
+  // It would keep what it says to itself until it has a page of it.
+  const server = ["-h", address, "-p", String(port), "-i", endpoint, "-s", key];
+  const program = new Program("stdbuf", ["-oL", CLIENT ?? "", "-4", "-b", "-l", String(local), "-n", endpoint, ...server]);
   try {
     // It begins 10 s after its start, and registers when it has finished.
     await program.says(/STATE_REGISTERING/, 30);
