@@ -110,7 +110,6 @@ function withoutServer(security: readonly KnownInstance[], servers: readonly Kno
 
 function formatWarnings({ contentFormat }: BootstrapProfile): string[] {
   if (contentFormat === "senml-cbor") return ["contentFormat: senml-cbor is refused by Wakaama as it is built by default"];
-  if (contentFormat === "lwm2m-cbor")
-    return ["contentFormat: lwm2m-cbor is refused by clients before LwM2M 1.2"];
+  if (contentFormat === "lwm2m-cbor") return ["contentFormat: lwm2m-cbor is refused by clients before LwM2M 1.2"];
   return [];
 }
