@@ -41,7 +41,7 @@ suite("clients of other projects", () => {
     return { endpoint: found.endpoint, key: hexOf(found) };
   };
 
-  const completed = (endpoint: string): Promise<void> =>
+  const completed = (endpoint: string): Promise<boolean> =>
     until(async () => (await system.device(endpoint)).state === "completed", `${endpoint} is completed`);
 
   test("Leshan's client ends with the server account, and keeps its bootstrap account", { skip: noLeshan }, async () => {
