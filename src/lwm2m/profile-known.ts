@@ -7,7 +7,6 @@ export interface KnownInstance {
   /** For people; `/0/x` where the id depends on the client. */
   readonly path: string;
   readonly origin: string;
-  readonly fixed: boolean;
   /** The values that do not depend on the device. */
   readonly instance: ObjectInstance;
   /** The resources it has, of any value. */
@@ -28,7 +27,6 @@ function toKnown(template: InstanceTemplate): KnownInstance {
   return {
     path: placeText(template.objectId, template.id, template.fixed),
     origin: template.origin,
-    fixed: template.fixed,
     instance: objectInstance(template.objectId, template.id, known),
     ids: new Set(template.resources.map((resource) => resource.id)),
     isAccount: isAccount(template),

@@ -67,12 +67,12 @@ function keyPairWarnings({ path, origin, instance }: KnownInstance): string[] {
   return [`${origin}: ${path}/5 is not the private key of the ${what} in ${path}/3; every handshake will fail`];
 }
 
-function placeWarnings({ path, origin, fixed, instance, isAccount }: KnownInstance, profile: BootstrapProfile): string[] {
+function placeWarnings({ path, origin, instance, isAccount }: KnownInstance, profile: BootstrapProfile): string[] {
   if (isAccount) {
-    if (profile.discover || !fixed) return [];
+    if (profile.discover) return [];
     return [`${origin}: ${path} is a bootstrap account; it replaces the client's own only if that has the same instance id`];
   }
-  if (!fixed || instance.id > 1) return [];
+  if (instance.id > 1) return [];
   const owner = instance.id === 0 ? "Wakaama and most others" : "Anjay's demo client";
   const when = profile.discover ? "which this overwrites if the client refuses Discover" : "which this overwrites";
   return [`${origin}: ${path} is where ${owner} keep the bootstrap account, ${when}; take 10 or more, or none`];

@@ -8,6 +8,7 @@ test("mistakes are named by their path", () => {
   const one = "{ 0: 101, 1: 60, 6: true, 7: U }";
   for (const [yaml, expected] of [
     ["servers: 5", /^profile\.yaml: servers: .*expected array/],
+    [server("    binding: X"), /servers\[0\]\.binding: expected letters of U, M, H, T, S, N/],
     [server("    lifetim: 5"), /servers\[0\]: unknown key "lifetim", did you mean "lifetime"\?/],
     [server("    lifetime: soon"), /servers\[0\]\.lifetime: .*is not a duration/],
     [server("", "{ mode: none }"), /servers\[0\]\.security/],
@@ -135,6 +136,16 @@ test("what troubles some clients is allowed with a warning", () => {
     `${server()}\nobjects: { /0/20: { 0: "coap://a:1", 1: false, 2: 3, 10: 7 } }`,
     /for short server id 7, which no instance of \/1/,
   );
+  const account = (more: string): string => `${server()}
+bootstrapServer: { uri: "coap://bs.example.com:5683", security: { mode: nosec }${more} }`;
+  warns(account(""), /bootstrapServer: \/0\/x\/11 Client Hold Off Time is not set/);
+  warns(account(", instance: 3"), /bootstrapServer: \/0\/3\/11 Client Hold Off Time is not set/);
+  warns(`discover: false\n${account(", instance: 3")}`, /\/0\/3 is a bootstrap account; it replaces the client's own only if/);
+  assert.deepEqual(profileWarnings(profileOf(account(", securityResources: { 11: 1 }"))), []);
+  warns(server("    serverResources: { 22: U }"), /\/1\/x\/22 Preferred Transport is not known to Wakaama/);
+  warns(`${server()}\ncontentFormat: lwm2m-cbor`, /lwm2m-cbor is refused by clients before LwM2M 1\.2/);
+  warns(server("    instance: 0"), /overwrites if the client refuses Discover/);
+  warns(`discover: false\n${server("    instance: 0")}`, /\/0\/0 is where Wakaama .*, which this overwrites; take 10/);
   assert.deepEqual(profileWarnings(profileOf(uri("coaps://[2001:db8::1]:5684"))), []);
   assert.deepEqual(profileWarnings(profileOf(psk("x".repeat(32), KEY))), []);
 });
