@@ -75,8 +75,8 @@ function withRecipe(input: unknown, where: string): unknown {
   if (bootstrapServer?.recipe === undefined) return input;
   const { uri, recipe: given } = bootstrapServer;
   const recipe = readRecipe(given, where);
-  // What depends on the device is seen when it bootstraps.
-  if (typeof uri === "string" && !/\{(?:endpoint|attributes\.)/.test(uri)) {
+  // What stands for an attribute is seen when the device bootstraps; other placeholders are the recipe's.
+  if (typeof uri === "string" && !uri.includes("{attributes.")) {
     const [, problem] = outcomeOf(() => prepareNaming(recipe, uri));
     if (problem !== undefined) throw new InvalidInput(`${where}.uri: ${problem}`);
   }

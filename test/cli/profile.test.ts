@@ -91,11 +91,15 @@ test("a recipe is checked where it stands, and against the URI beside it; a name
       /: bootstrapServer\.recipe: there is no built-in recipe "berth-2"; did you mean "berth-1"\?/,
     ],
     ["bs.test", "berth-1", /: bootstrapServer\.uri: /],
+    ["coap://bs{counter}.test:5683", "berth-1", /: bootstrapServer\.uri: .*counter/],
   ];
-  const paths = cases.map(([uri, recipe], index) => file(`recipe-${index}.yaml`, withAccount(uri, recipe)));
+  const paths = cases.map(([uri, recipe], index) => file(`recipe-${index}.yaml`, withAccount(JSON.stringify(uri), recipe)));
   const { stderr } = await check(...paths);
   for (const [index, [, , says]] of cases.entries()) assert.match(stderr.split("\n")[index] ?? "", says);
-  const named = await check(file("named.yaml", withAccount("coap://bs.test:5683", "berth-1")));
+  const good = ["coap://bs.test:5683", "coap://bs{token}.x.test:5683/{endpoint}", "coap://{attributes.host}:5683"];
+  const named = await check(
+    ...good.map((uri, index) => file(`named-${index}.yaml`, withAccount(JSON.stringify(uri), "berth-1"))),
+  );
   assert.equal(named.code, 0, named.stderr);
 });
 
