@@ -27,6 +27,15 @@ export interface HandOver {
   undo(): void;
 }
 
+class StoreSilent extends BerthError {
+  constructor() {
+    super("security-store-silent", `the security store has not answered for ${LIMIT / 1000} s`);
+  }
+}
+
+/** What the operator has to know of a put that was ended, and has not come to its end. */
+const LEFT_OPEN = "a security store has not said whether it took a fresh key: the server may hold one that the device has not";
+
 /** How long stores have to take the keys of a device: Wakaama waits 15 s for its answer. And as long to take one back. */
 const LIMIT: Milliseconds = 10_000;
 
@@ -109,7 +118,7 @@ export class HandOvers {
       if (store === undefined) throw new BerthError("no-security-store", `security store ${securityStore} is not configured`);
       const key = random.bytes(bytes);
       const put = store.put({ endpoint: device.endpoint, identity: identity(device), key }, signal);
-      undos.push({ securityStore, undo: await this.#unlessHung(put, signal) });
+      undos.push({ securityStore, undo: await this.#settled(put, device, securityStore, signal) });
       keys.set(shortServerId, key);
     }
     signal.throwIfAborted();
@@ -137,11 +146,16 @@ export class HandOvers {
     this.#tails.set(endpoint, tail);
   }
 
-  /** A call that was ended early still comes to its end, as the next one must not overtake it; but it is not waited for for ever. */
-  #unlessHung<T>(call: Promise<T>, signal: AbortSignal): Promise<T> {
+  /** A put that was ended early still comes to its end, as the next call must not overtake it; but it is not waited for for ever. */
+  #settled(put: Promise<Undo>, { endpoint }: Device, securityStore: string, signal: AbortSignal): Promise<Undo> {
     return new Promise((resolve, reject) => {
-      call.then(resolve, reject);
-      const hurry = (): void => void this.#within(call).then(resolve, reject);
+      put.then(resolve, reject);
+      const hurry = (): void => {
+        this.#within(put).catch((error: unknown) => {
+          if (error instanceof StoreSilent) this.#options.log.error({ endpoint, securityStore }, LEFT_OPEN);
+          reject(error);
+        });
+      };
       if (signal.aborted) hurry();
       else signal.addEventListener("abort", hurry, { once: true });
     });
@@ -149,8 +163,7 @@ export class HandOvers {
 
   #within<T>(call: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const silent = new BerthError("security-store-silent", `the security store has not answered for ${LIMIT / 1000} s`);
-      const limit = this.#limit(() => reject(silent));
+      const limit = this.#limit(() => reject(new StoreSilent()));
       call.then(resolve, reject).finally(() => this.#limits.forget(limit));
     });
   }

@@ -39,10 +39,6 @@ export interface InstanceOptions {
   readonly log: Logger;
   /** How long a session may take; 60 s if not given. */
   readonly sessionDeadline?: Milliseconds;
-  /** How long a request to a device may take, with all repetitions; 30 s if not given. */
-  readonly requestDeadline?: Milliseconds;
-  /** ACK_TIMEOUT of the requests to devices (RFC 7252 section 4.8); 1 s if not given. */
-  readonly ackTimeout?: Milliseconds;
   /** How soon and how slowly the balancer is tried again; 0.2 s to 5 s if not given. */
   readonly backoff?: BackoffLimits;
   /** How many notifications may wait for the balancer; 100,000 if not given, some 25 MB. */
@@ -109,8 +105,6 @@ export class BootstrapInstance {
       boot,
       ...(options.securityStores === undefined ? {} : { securityStores: options.securityStores }),
       ...(options.sessionDeadline === undefined ? {} : { sessionDeadline: options.sessionDeadline }),
-      ...(options.requestDeadline === undefined ? {} : { requestDeadline: options.requestDeadline }),
-      ...(options.ackTimeout === undefined ? {} : { ackTimeout: options.ackTimeout }),
     });
     this.#admission = new Admission({
       ...(options.admission ?? AUTO),

@@ -35,19 +35,10 @@ export interface ServiceOptions {
   readonly securityStores?: ReadonlyMap<string, SecurityStore>;
   /** How long a session may take; 60 s if not given. */
   readonly sessionDeadline?: Milliseconds;
-  /** How long a request to a device may take, with all repetitions; 30 s if not given. */
-  readonly requestDeadline?: Milliseconds;
-  /** ACK_TIMEOUT of the requests to devices; 1 s if not given. */
-  readonly ackTimeout?: Milliseconds;
 }
 
 /** A session should be over in 20 s and must be in 93 s, when the first clients give up waiting for Finish. */
 const SESSION_DEADLINE: Milliseconds = 60_000;
-/**
- * Half a session. A modem that goes offline to store a credential is away for seconds; some clients are gone for good
- * after 20 s in which they have not heard anything, and none is known that answers later than that and still goes on.
- */
-const REQUEST_DEADLINE: Milliseconds = 30_000;
 /**
  * RFC 7252 section 4.8.1 leaves ACK_TIMEOUT to the application, down to the 1 s of RFC 8085. At 1 s and three
  * retransmissions a request is given up after 15 to 22 s (section 4.8.2), so that a second one under a new message id,
@@ -75,7 +66,7 @@ export class BootstrapService {
     const jitter = seededRandom(Buffer.from(options.random.bytes(4)).readUInt32BE(0));
     const random = { bytes: (length: number) => options.random.bytes(length), uniform: () => jitter.uniform() };
     this.#coap = new CoapEndpoint(
-      { random, ackTimeout: options.ackTimeout ?? ACK_TIMEOUT, maxRetransmit: MAX_RETRANSMIT, maxBodies: MAX_BODIES },
+      { random, ackTimeout: ACK_TIMEOUT, maxRetransmit: MAX_RETRANSMIT, maxBodies: MAX_BODIES },
       {
         send: (caller, datagram) => caller.send(datagram),
         request: (request, now) => this.#guard(request, now, () => this.#route(request, now)),
@@ -92,7 +83,6 @@ export class BootstrapService {
       time,
       boot: options.boot,
       deadline: options.sessionDeadline ?? SESSION_DEADLINE,
-      requestDeadline: options.requestDeadline ?? REQUEST_DEADLINE,
       ended: (endpoint, completed) => {
         if (completed) options.directory.drop(endpoint);
         else options.directory.dropIfStale(endpoint);

@@ -29,8 +29,6 @@ export interface SessionsOptions {
   readonly boot: string;
   /** How long a session may take. */
   readonly deadline: Milliseconds;
-  /** How long a request to the device may take, with all repetitions; Finish may take as long as the session. */
-  readonly requestDeadline: Milliseconds;
 }
 
 /** A request of a device that is granted. */
@@ -50,6 +48,12 @@ export interface Opening {
   decline(cause: FailureCause, now: Instant): void;
 }
 
+/**
+ * How long a request to the device may take, with all repetitions; Finish may take as long as the session. Half a
+ * session: a modem that goes offline to store a credential is away for seconds; some clients are gone for good after 20 s
+ * in which they have not heard anything, and none is known that answers later than that and still goes on.
+ */
+const REQUEST_DEADLINE: Milliseconds = 30_000;
 /** How long a device has, once it has its Bootstrap-Pack, to find it inconsistent and come with a Bootstrap-Request. */
 const SETTLE: Milliseconds = 5000;
 /** The control API's limit for a report's detail. */
@@ -207,7 +211,7 @@ export class Sessions {
     if (after === before) return;
     session.state = after;
     if (after.name === "requesting") {
-      if (after.attempt === 1) session.requestUntil = now + this.#options.requestDeadline;
+      if (after.attempt === 1) session.requestUntil = now + REQUEST_DEADLINE;
       this.#send(session, now);
     } else if (after.name === "settling") this.#settling.add(session, now + SETTLE);
     else if (after.name === "completed" || after.name === "failed") this.#end(session, before, now);

@@ -301,6 +301,9 @@ test("a store that never comes to an end does not keep its endpoint for ever", a
   world.passes(10_100);
   await settled();
   assert.equal(world.service.handOvers, 0);
+  world.log.says(
+    /error a security store has not said whether it took a fresh key.*"endpoint":"urn:dev:1","securityStore":"main"/,
+  );
 });
 
 test("a key that cannot be taken back is an error in the log, with endpoint and store", async () => {

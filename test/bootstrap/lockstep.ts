@@ -78,7 +78,7 @@ export interface WorldOptions {
   readonly uri?: string;
   readonly skew?: number;
   readonly profiles?: Readonly<Record<string, unknown>>;
-  readonly service?: Partial<Pick<ServiceOptions, "sessionDeadline" | "requestDeadline" | "ackTimeout" | "securityStores">>;
+  readonly service?: Partial<Pick<ServiceOptions, "sessionDeadline" | "securityStores">>;
   /** The balancer's answers to look-ups. */
   ask?(lookup: Lookup): Promise<LookupReply>;
 }
