@@ -144,7 +144,7 @@ export class Admission {
   #call(room: WaitingRoom, now: Instant): void {
     this.#called = true;
     try {
-      room.take()?.(now);
+      room.take(now)?.(now);
     } finally {
       this.#called = false;
     }

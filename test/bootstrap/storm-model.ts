@@ -31,6 +31,8 @@ export interface Storm {
   readonly roundTrip: Milliseconds;
   /** Share of the devices that say each ClientHello once only, as tinydtls does. */
   readonly once?: number;
+  /** Devices give up a handshake after that long, and begin another from another port; for ever if not given. */
+  readonly patience?: Milliseconds;
   /** How long it is watched. */
   readonly until: Instant;
   /** Absent: nobody is turned away. */
@@ -62,7 +64,7 @@ export interface Outcome {
 }
 
 interface Device {
-  readonly key: string;
+  key: string;
   readonly fate: Fate;
   readonly once: boolean;
   state: "silent" | "hello" | "proven" | "session" | "over";
@@ -136,22 +138,35 @@ class Model {
     const once = this.#random.uniform() < (this.#storm.once ?? 0);
     this.#fates.push(fate);
     const device: Device = { key: `device ${this.#fates.length}`, fate, once, state: "silent", step: 0 };
+    this.#begin(device);
+  }
+
+  #begin(device: Device): void {
     this.#say(device, "hello", DTLS_TIMEOUT);
+    const { patience } = this.#storm;
+    if (patience === undefined) return;
+    this.#at(this.#now + patience, () => {
+      if (device.state !== "hello") return;
+      device.key += "'";
+      device.state = "silent";
+      this.#begin(device);
+    });
   }
 
   /** A device says its ClientHello, and again for as long as nothing comes back. */
   #say(device: Device, state: "hello" | "proven", timeout: Milliseconds): void {
     if (device.state !== state) device.state = state;
-    this.#send(() => (state === "hello" ? this.#hello(device, true) : this.#proven(device)));
+    const { key } = device;
+    this.#send(() => (state === "hello" ? this.#hello(device, key, true) : this.#proven(device)));
     if (device.once || timeout > SESSION_DEADLINE) return;
     this.#at(this.#now + timeout, () => {
-      if (device.state === state) this.#say(device, state, timeout * 2);
+      if (device.state === state && device.key === key) this.#say(device, state, timeout * 2);
     });
   }
 
   #forge(perSecond: number, count: number): void {
     const device: Device = { key: `forged ${count}`, fate: { arrived: this.#now }, once: true, state: "hello", step: 0 };
-    this.#deliver(() => this.#hello(device, false));
+    this.#deliver(() => this.#hello(device, device.key, false));
     this.#at(this.#now + 1000 / perSecond, () => this.#forge(perSecond, count + 1));
   }
 
@@ -207,14 +222,14 @@ class Model {
     this.#admission.measure(measured, this.#now);
   }
 
-  #hello(device: Device, real: boolean): Milliseconds {
+  #hello(device: Device, key: string, real: boolean): Milliseconds {
     if (this.#storm.admission !== undefined && !this.#admission.admits(this.#now)) {
-      const again = (): void => this.#spend(this.#hello(device, real));
-      this.#admission.wait(device.key, false, again, this.#now);
+      const again = (): void => this.#spend(this.#hello(device, key, real));
+      this.#admission.wait(key, false, again, this.#now);
       return COST.refused;
     }
     const answered = (): void => {
-      if (device.state === "hello") this.#say(device, "proven", DTLS_TIMEOUT);
+      if (device.state === "hello" && device.key === key) this.#say(device, "proven", DTLS_TIMEOUT);
     };
     if (real) this.#at(this.#now + this.#storm.roundTrip / 2, answered);
     return COST.invited;
