@@ -1,9 +1,9 @@
 import type { Instant } from "../lib/clock.ts";
 import { InvalidInput } from "../lib/errors.ts";
+import { openCredentials, sealCredentials } from "./credentials.ts";
 import type { Database, Queryable } from "./database.ts";
 import { deviceProblem } from "./device-record.ts";
 import type { SecretBox } from "./secret-box.ts";
-import { fromBase64, openSecrets, sealSecrets, toBase64 } from "./secrets.ts";
 import type {
   DeviceRecord,
   DeviceRow,
@@ -22,24 +22,19 @@ import type {
 
 const STATUS_COLUMNS = `endpoint, mode, identity, profile, device_group as "group", state, failure, instance, session,
   commenced_at as "commencedAt", completed_at as "completedAt", attempts, failures, updated_at as "updatedAt"`;
-const ALL_COLUMNS = `${STATUS_COLUMNS}, encode(public_key, 'base64') as "publicKey", encode(sealed, 'base64') as sealed`;
+const ALL_COLUMNS = `${STATUS_COLUMNS}, encode(sealed, 'base64') as sealed`;
 /** Rows in one statement: some ten milliseconds in the database, and one or two of this thread for its JSON. */
 const ROWS_PER_STATEMENT = 1000;
 /** Marks of earlier runs of an instance: a late repetition comes within seconds; a day is generous. */
 const OLD_MARK_AGE: Instant = 86_400_000;
 
 interface SealedRow extends DeviceStatus {
-  readonly publicKey: string | null;
   readonly sealed: string;
 }
 
-/** The devices in `database`, their secrets sealed by `box`. */
+/** The devices in `database`, their credentials sealed by `box`. */
 export function createDevices(database: Database, box: SecretBox): Devices {
-  const open = ({ sealed, publicKey, ...status }: SealedRow): DeviceRow => ({
-    ...status,
-    ...(publicKey === null ? {} : { publicKey: fromBase64(publicKey) }),
-    ...openSecrets(box, status.endpoint, sealed),
-  });
+  const open = ({ sealed, ...status }: SealedRow): DeviceRow => ({ ...status, ...openCredentials(box, status.endpoint, sealed) });
   return {
     import: (batch, now) => importDevices(database, box, batch, now),
 
@@ -157,23 +152,22 @@ async function takenIdentities(connection: Queryable, devices: readonly DeviceRe
 
 /** Returns how many were new; `xmax` is 0 in a row that was inserted, not updated. */
 async function upsert(connection: Queryable, box: SecretBox, devices: readonly DeviceRecord[], now: Instant): Promise<number> {
-  const rows = devices.map(({ endpoint, mode, identity, publicKey, profile, group, ...secrets }) => ({
+  const rows = devices.map(({ endpoint, mode, identity, profile, group, ...credentials }) => ({
     endpoint,
     mode,
     identity,
-    ...(publicKey === undefined ? {} : { public_key: toBase64(publicKey) }),
     profile,
     device_group: group,
-    sealed: sealSecrets(box, endpoint, secrets),
+    sealed: sealCredentials(box, endpoint, credentials),
   }));
   const [count] = await connection.query<{ inserted: number }>(
     `with written as (
-       insert into device (endpoint, mode, identity, public_key, sealed, profile, device_group, updated_at)
-       select endpoint, mode, identity, decode(public_key, 'base64'), decode(sealed, 'base64'), profile, device_group, $2::bigint
-       from json_to_recordset($1::json) as given (endpoint text, mode text, identity text, public_key text, sealed text,
-         profile text, device_group text)
-       on conflict (endpoint) do update set mode = excluded.mode, identity = excluded.identity,
-         public_key = excluded.public_key, sealed = excluded.sealed, profile = excluded.profile, device_group = excluded.device_group, updated_at = excluded.updated_at
+       insert into device (endpoint, mode, identity, sealed, profile, device_group, updated_at)
+       select endpoint, mode, identity, decode(sealed, 'base64'), profile, device_group, $2::bigint
+       from json_to_recordset($1::json) as given (endpoint text, mode text, identity text, sealed text, profile text,
+         device_group text)
+       on conflict (endpoint) do update set mode = excluded.mode, identity = excluded.identity, sealed = excluded.sealed,
+         profile = excluded.profile, device_group = excluded.device_group, updated_at = excluded.updated_at
        returning xmax = 0 as is_new
      ) select count(*) filter (where is_new) as inserted from written`,
     [JSON.stringify(rows), now],

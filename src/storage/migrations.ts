@@ -52,9 +52,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
   ],
   [
     // Devices of before prove themselves by a PSK.
-    `alter table device
-      add column mode text not null default 'psk' check (mode in ('psk', 'x509', 'rpk', 'nosec')),
-      add column public_key bytea`,
+    "alter table device add column mode text not null default 'psk' check (mode in ('psk', 'x509', 'rpk', 'nosec'))",
     "alter table device alter column mode drop default",
   ],
 ];

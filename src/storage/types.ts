@@ -1,10 +1,12 @@
 import type { SecurityMode } from "../control/index.ts";
 import type { Instant } from "../lib/clock.ts";
 
-/** What of a device nobody else may know. Sealed in the database. */
-export interface Secrets {
+/** What a device proves itself with, and what its name is derived from. Sealed in the database. */
+export interface Credentials {
   /** Pre-shared key of the DTLS handshake, in mode `psk` and no other. */
   readonly psk?: Uint8Array;
+  /** SubjectPublicKeyInfo in DER (RFC 5280, 4.1), in mode `rpk` and no other. No secret, but names may be made of it. */
+  readonly publicKey?: Uint8Array;
   /** The secret of the naming recipe, where it is not the device's key (spec N7). */
   readonly secret?: Uint8Array;
   /** Extra columns of the import, for profiles to use. Sealed too, since a profile may write keys from them. */
@@ -12,7 +14,7 @@ export interface Secrets {
 }
 
 /** One device as it is imported. */
-export interface DeviceRecord extends Secrets {
+export interface DeviceRecord extends Credentials {
   /** LwM2M endpoint client name; unique. */
   readonly endpoint: string;
   readonly mode: SecurityMode;
@@ -21,8 +23,6 @@ export interface DeviceRecord extends Secrets {
    * a raw public key its SHA-256 in lower-case hex; in the other modes the endpoint name.
    */
   readonly identity: string;
-  /** SubjectPublicKeyInfo in DER (RFC 5280, 4.1), in mode `rpk` and no other. */
-  readonly publicKey?: Uint8Array;
   /** Name of the bootstrap profile. */
   readonly profile: string;
   readonly group: string | null;
@@ -58,7 +58,7 @@ export interface DeviceStatus extends DeviceProgress {
   readonly group: string | null;
 }
 
-/** A device with its secrets opened. */
+/** A device with its credentials opened. */
 export interface DeviceRow extends DeviceStatus, DeviceRecord {}
 
 /** New progress of one device. */

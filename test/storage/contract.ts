@@ -93,27 +93,28 @@ export function storageContract(makeSubject: () => Promise<Subject>): void {
     assert.deepEqual([changed?.mode, changed?.identity, changed?.publicKey], ["psk", endpointOf(3), undefined]);
   });
 
-  test("keys are sealed; a public key is none", async () => {
-    const secret = Buffer.from("name secret 0123");
-    const { psk: _, ...plain } = device(1);
-    await storage.devices.import(
-      [{ ...plain, mode: "rpk", identity: "00".repeat(32), publicKey: Buffer.from("public key 01234"), secret }],
-      NOW,
-    );
-    let row = "";
+  test("no key or secret stands in the database in clear", async () => {
+    const secrets = ["pre-shared key 0", "public key 01234", "name secret 0123"];
+    const [psk, publicKey, secret] = secrets.map((text) => new Uint8Array(Buffer.from(text)));
+    const { psk: _, ...plain } = device(0);
+    assert.ok(psk !== undefined && publicKey !== undefined && secret !== undefined);
+    const rpk: DeviceRecord = { ...plain, ...named(2), mode: "rpk", identity: "00".repeat(32), publicKey, secret };
+    assert.equal((await storage.devices.import([device(1, { psk, attributes: { pin: "4711" } }), rpk], NOW)).inserted, 2);
+    let stored = "";
     await whileClosed(async () => {
-      row = JSON.stringify(
-        await subject.sql("select encode(public_key, 'escape') as key, encode(sealed, 'escape') as sealed from device"),
-      );
+      stored = JSON.stringify(await subject.sql("select endpoint, encode(sealed, 'escape') as sealed, device::text from device"));
     });
-    assert.ok(row.includes("public key 01234"));
-    assert.ok(!row.includes(secret.toString()));
+    assert.ok(stored.includes(endpointOf(2)));
+    for (const text of [...secrets, "4711"]) {
+      for (const encoding of ["utf8", "hex", "base64"] as const)
+        assert.ok(!stored.includes(Buffer.from(text).toString(encoding)));
+    }
   });
 
   test("devices stored before there were modes prove themselves by a PSK", async () => {
     await storage.devices.import(devices(3), NOW);
     await whileClosed(async () => {
-      await subject.sql("alter table device drop column mode, drop column public_key");
+      await subject.sql("alter table device drop column mode");
       await subject.sql("delete from berth_schema where version > 1");
     });
     const rows = (await collect(storage.devices.all())).flat();
@@ -341,7 +342,7 @@ export function storageContract(makeSubject: () => Promise<Subject>): void {
     });
   });
 
-  test("sealed secrets that were moved to another row do not open", async () => {
+  test("sealed credentials that were moved to another row do not open", async () => {
     await storage.devices.import(devices(2), NOW);
     await whileClosed(async () => {
       await subject.sql(
