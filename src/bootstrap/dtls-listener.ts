@@ -83,7 +83,7 @@ export async function openCoapsListener(
       ...(psk ? { lookupPsk } : {}),
       cookieSecret: random.bytes(32),
       wallClock: () => clock.now(),
-      admits: (now) => !draining && gate.admits(now),
+      admits: (now) => gate.admits(now),
       admit: (now) => !draining && gate.admit(now),
     },
     {

@@ -64,7 +64,10 @@ export class HandOvers {
     return this.#tails.size;
   }
 
-  /** Makes the keys, and tells once what came of it; never before it returns, and never after {@link HandOver.undo}. */
+  /**
+   * Makes the keys, and tells once what came of it; never before it returns, and never after {@link HandOver.undo}, which is to
+   * be called also when it failed: of several keys some may have been taken.
+   */
   begin(device: Device, wanted: readonly FreshKeyWanted[], done: (outcome: HandOverOutcome) => void): HandOver {
     const undos: TakeBack[] = [];
     const ending = new AbortController();
@@ -75,10 +78,7 @@ export class HandOvers {
       told = true;
       done(outcome);
     };
-    const limit = this.#limit(() => {
-      tell({ failed: `no security store took it within ${LIMIT / 1000} s` });
-      ending.abort();
-    });
+    const limit = this.#limit(() => tell({ failed: `no security store took it within ${LIMIT / 1000} s` }));
     this.#next(device.endpoint, async () => {
       try {
         const keys = await this.#give(device, wanted, undos, ending.signal);
@@ -87,11 +87,8 @@ export class HandOvers {
         tell({ failed: errorText(error) });
       }
     });
-    let undone = false;
     return {
       undo: () => {
-        if (undone) return;
-        undone = true;
         told = true;
         this.#limits.forget(limit);
         ending.abort();

@@ -28,7 +28,6 @@ export function openingOf(
 ): Opening | Refusal {
   if (profile === undefined) return noConfig(`profile ${device.profile} is not known`);
   try {
-    for (const key of profile.freshKeys) key.identity(device);
     return wanted.kind === "pack"
       ? packOpening(request, wanted, device, profile)
       : requestOpening(request, wanted, device, profile);

@@ -194,7 +194,6 @@ export class Sessions {
 
   /** Answers the device. */
   #accept(session: Session, keys: FreshKeys, now: Instant): void {
-    if (session.state.name !== "preparing") return;
     let input: SessionInput = { type: "accepted" };
     try {
       const onDelivery: OnDelivery = (delivery, at) => this.#advance(session, { type: "pack", delivery }, at);
@@ -237,7 +236,6 @@ export class Sessions {
     if (this.#sessions.get(device.endpoint) === session) this.#sessions.delete(device.endpoint);
     if (this.#ofCaller.get(caller.key) === session) this.#ofCaller.delete(caller.key);
     if (caller.proven === undefined) this.#unsecured--;
-    this.#settling.forget(session);
     session.cancel?.(now);
     const fields = { endpoint: device.endpoint, session: session.key };
     if (state.name === "failed") {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Assignment, AssignmentEvent, Lookup, LookupReply, Notification } from "../../src/control/index.ts";
+import type { Assignment, AssignmentEvent, InstanceLoad, Lookup, LookupReply, Notification } from "../../src/control/index.ts";
 import { InvalidInput } from "../../src/lib/errors.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { builtInRecipe } from "../../src/naming/index.ts";
@@ -31,6 +31,8 @@ export class FakeBalancer {
   /** Notifications received, however often. */
   received = 0;
   heartbeats = 0;
+  /** What the last one said. */
+  load: InstanceLoad | undefined;
   readonly left: string[] = [];
   /** How many batches to apply and then answer with an error, as if the answer were lost. */
   loseAnswers = 0;
@@ -93,9 +95,10 @@ export class FakeBalancer {
         this.registrations.push({ id, boot });
         return { heartbeat: 50 };
       },
-      heartbeat: ({ params: { id } }) => {
+      heartbeat: ({ params: { id }, body: { load } }) => {
         known(id);
         this.heartbeats++;
+        this.load = load;
         return {};
       },
       leave: ({ params: { id } }) => {

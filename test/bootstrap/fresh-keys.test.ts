@@ -343,6 +343,23 @@ test("two servers, two keys: when the second is not taken the first is taken bac
   assert.deepEqual(world.told(), ["commenced urn:dev:1", "failed urn:dev:1 hand-over-failed"]);
 });
 
+test("two keys in one store are taken back the last first, so that it ends with what it had at the beginning", async () => {
+  const servers = [101, 102].map((shortServerId) => ({
+    uri: `coaps://lwm2m${shortServerId}.example.com:5684`,
+    shortServerId,
+    security: { mode: "fresh-psk", identity: `{endpoint}-${shortServerId}`, securityStore: "main" },
+  }));
+  const shelf = new Shelf();
+  const before = { endpoint: "urn:dev:1", identity: "old", key: new Uint8Array(16) };
+  shelf.held = before;
+  const world = worldWith({ main: shelf }, { profiles: { default: { ...FRESH, servers } } });
+  const device = await served(world);
+  assert.equal(shelf.held.identity, "urn:dev:1-102");
+  device.leaves();
+  await settled();
+  assert.equal(shelf.held, before);
+});
+
 test("a profile that does not fit is found out before any key is handed over", async () => {
   const servers = [{ ...FRESH.servers[0], serverResources: { 2: "{attributes.pmin}" } }];
   const shelf = new Shelf();

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BootstrapInstance, type Listener } from "../../src/bootstrap/index.ts";
-import { systemClock, systemRandom } from "../../src/net/index.ts";
+import { BootstrapInstance, type Listener, type SecurityStore } from "../../src/bootstrap/index.ts";
+import { pause, systemClock, systemRandom } from "../../src/net/index.ts";
 import { until } from "./fake-balancer.ts";
-import { assignment, LogBook } from "./lockstep.ts";
+import { ACCOUNT, assignment, LogBook, PROFILE } from "./lockstep.ts";
 import { COAP, COAPS, openDevice, startSite } from "./site.ts";
 import { pskOf } from "./udp-device.ts";
 
@@ -23,6 +23,52 @@ test("a device bootstraps over DTLS, and the balancer hears of it", LIMIT, async
     [1, 2],
   );
   await until(() => instance.devices === 0, "the device to be dropped");
+});
+
+test("with Discover first, and by a Bootstrap-Pack", LIMIT, async () => {
+  const profile = { ...PROFILE, discover: true };
+  const { balancer, instance } = await startSite(["urn:dev:1", "urn:dev:2"], [COAPS], {}, profile);
+  const own = await openDevice(instance, { credential: pskOf(assignment("urn:dev:1")) });
+  assert.equal(await own.bootstrap("urn:dev:1"), "2.04");
+  await own.finished;
+  assert.deepEqual(own.requests, ["GET /", "DELETE /0", "DELETE /1", "PUT /0/1", "PUT /1/1", "POST /bs"]);
+  const other = await openDevice(instance, { credential: pskOf(assignment("urn:dev:2")) });
+  await other.connect();
+  const request = { method: "GET", path: ["bspack"], query: ["ep=urn:dev:2", "acc=</0/0>"], accept: 110 } as const;
+  const result = await other.asks(request);
+  assert.ok("response" in result);
+  assert.equal(result.response.code, "2.05");
+  assert.equal(result.response.contentFormat, 110);
+  await until(() => balancer.told.includes("commenced urn:dev:2"), "commenced");
+  await other.close();
+  await until(() => balancer.told.includes("completed urn:dev:2"), "completed");
+});
+
+test("the heartbeat says what is taken on, and how much of it is in use", LIMIT, async () => {
+  const admission = { handshakesPerSecond: 70, sessions: 30 };
+  const { balancer, instance } = await startSite(["urn:dev:1", "urn:dev:2"], [COAP, COAPS], { admission });
+  await until(() => balancer.load !== undefined, "a heartbeat");
+  assert.deepEqual(balancer.load?.admission, { ...admission, turnedAway: 0, full: false });
+  const own = await openDevice(instance, { answer: () => null });
+  await own.bootstrap("urn:dev:1");
+  await until(() => balancer.load?.sessions === 1, "a session");
+});
+
+test("sessions without DTLS count as well when it comes to new handshakes", LIMIT, async () => {
+  const admission = { handshakesPerSecond: 1000, sessions: 1 };
+  const { balancer, instance } = await startSite(["urn:dev:1", "urn:dev:2"], [COAP, COAPS], { admission });
+  const unsecured = await openDevice(instance, { answer: () => null });
+  await unsecured.bootstrap("urn:dev:1");
+  const waiting = await openDevice(instance, { credential: pskOf(assignment("urn:dev:2")) }, 1);
+  void waiting.bootstrap("urn:dev:2");
+  await until(() => balancer.load?.admission.full === true, "the load to say so");
+  assert.deepEqual(waiting.requests, []);
+  balancer.tell({ type: "assign", assignments: [assignment("urn:dev:1")] });
+  // It is its turn when the other is through.
+  const again = await openDevice(instance);
+  await again.bootstrap("urn:dev:1");
+  await again.finished;
+  await waiting.finished;
 });
 
 test("on IPv6 too", LIMIT, async (context) => {
@@ -157,6 +203,39 @@ test("a stop waits for the session in progress, hands over its outcome and takes
   assert.deepEqual(balancer.told, ["commenced urn:dev:1", "completed urn:dev:1"]);
   assert.deepEqual(balancer.left, ["bs-1"]);
 });
+
+test(
+  "a stop takes no new handshakes, gives sessions in progress 5 s, and waits until security stores have what they had",
+  LIMIT,
+  async () => {
+    const lines: string[] = [];
+    const store: SecurityStore = {
+      put: async ({ endpoint }) => {
+        lines.push(`put ${endpoint}`);
+        return async () => {
+          await pause(200);
+          lines.push(`undo ${endpoint}`);
+        };
+      },
+    };
+    const options = { securityStores: new Map([["main", store]]) };
+    const security = { mode: "fresh-psk", identity: "{endpoint}", securityStore: "main" };
+    const profile = { ...PROFILE, servers: [{ ...ACCOUNT, security }] };
+    const { balancer, instance } = await startSite(["urn:dev:1", "urn:dev:2"], [COAPS], options, profile);
+    const own = await openDevice(instance, { credential: pskOf(assignment("urn:dev:1")), answer: () => null });
+    assert.equal(await own.bootstrap("urn:dev:1"), "2.04");
+    const stopped = instance.stop();
+    const late = await openDevice(instance, { credential: pskOf(assignment("urn:dev:2")) });
+    let secured = false;
+    void late.connect().then(() => {
+      secured = true;
+    });
+    await stopped;
+    assert.equal(secured, false);
+    assert.deepEqual(lines, ["put urn:dev:1", "undo urn:dev:1"]);
+    assert.deepEqual(balancer.told, ["commenced urn:dev:1", "failed urn:dev:1"]);
+  },
+);
 
 test("a port that is taken is an error that names it, and nothing stays behind", LIMIT, async () => {
   const { instance, balancer } = await startSite([], [COAP]);

@@ -235,6 +235,13 @@ test("a device that leaves with its Pack has completed; one that shakes hands an
   assert.deepEqual(quiet.told(), ["completed urn:dev:1"]);
 });
 
+test("the session's deadline does not fail a device that has its Pack", () => {
+  const world = new World({ service: { sessionDeadline: 3000 } });
+  settling(world);
+  world.passes(3100);
+  assert.deepEqual(world.told(), ["completed urn:dev:1"]);
+});
+
 test("a device that leaves before it has its Pack has not got it", () => {
   const world = new World();
   const device = world.device("id-urn:dev:1");

@@ -58,7 +58,27 @@ test("a device that only acknowledges has 30 s to answer", () => {
   device.hearsNothing();
   assert.deepEqual(world.told(), ["commenced urn:dev:1"]);
   world.passes(200);
+  device.hearsNothing();
   assert.deepEqual(world.told(), ["failed urn:dev:1 request-failed"]);
+});
+
+test("a request in another format is another request, with two tries and 30 s of its own", () => {
+  const world = new World();
+  const device = world.device("id-urn:dev:1");
+  begin(device, "POST /bs?ep=urn:dev:1&pct=112");
+  for (const line of ["CON DELETE /0", "CON DELETE /1"]) {
+    device.hears(line);
+    device.answers("2.02");
+  }
+  const first = device.hears("CON PUT /0/10 112");
+  while (device.heard.at(-1)?.messageId === undefined || device.heard.at(-1)?.messageId === first.messageId) world.passes(500);
+  device.heard.splice(0, device.heard.length - 1);
+  device.hears("CON PUT /0/10 112");
+  device.answers("4.06");
+  world.passes(29_000);
+  const ids = new Set(device.heard.splice(0).map(({ messageId }) => messageId));
+  assert.equal(ids.size, 2);
+  assert.deepEqual(world.told(), ["commenced urn:dev:1"]);
 });
 
 test("Finish is repeated for as long as the session may last", () => {

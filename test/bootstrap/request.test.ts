@@ -242,6 +242,32 @@ test("a device the balancer knows and the instance does not is asked for, and se
   assert.deepEqual(world.asked, [{ identity: "id-urn:dev:1" }]);
 });
 
+test("a request whose association has ended while the balancer was asked begins nothing, and ends nothing", async () => {
+  /*
+   * CON POST /bs  (association 1) -->            the balancer is asked
+   *               (association 1)                ends
+   * CON POST /bs  (association 2) -->
+   *                                              the balancer has answered
+   *                               <--  ACK 2.04  on association 2
+   */
+  let give: (reply: LookupReply) => void = () => {};
+  const reply = new Promise<LookupReply>((resolve) => {
+    give = resolve;
+  });
+  const world = new World({ assigned: [], ask: () => reply });
+  const after = world.device("id-urn:dev:1");
+  after.sends("POST /bs?ep=urn:dev:1");
+  const before = world.device("id-urn:dev:1");
+  before.sends("POST /bs?ep=urn:dev:1");
+  before.leaves();
+  give({ assignment: assignment("urn:dev:1") });
+  await settled();
+  after.hears("ACK 2.04");
+  before.hearsNothing();
+  assert.deepEqual(world.told(), ["commenced urn:dev:1"]);
+  assert.equal(world.service.counts.sessions, 1);
+});
+
 test("the balancer's refusals, and its silence", async () => {
   for (const [reply, answer] of [
     [{ refused: "unknown" }, 'ACK 4.00 "Unauthorized"'],

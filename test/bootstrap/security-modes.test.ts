@@ -94,13 +94,18 @@ test("an endpoint name that is left out is that of the PSK identity, the certifi
 });
 
 test("the balancer is asked for the endpoint of a certificate, and its answer is held to it", async () => {
-  const ask = async (): Promise<LookupReply> => ({ assignment: DEVICES[1] ?? assignment("x") });
-  const world = new World({ assigned: [], ask });
-  const device = world.device(x509("urn:dev:x509"));
-  device.sends("POST /bs?ep=urn:dev:x509");
-  await new Promise((resolve) => setImmediate(resolve));
-  device.hears("ACK 2.04");
-  assert.deepEqual(world.asked, [{ endpoint: "urn:dev:x509" }]);
+  for (const [endpoint, answer] of [
+    ["urn:dev:x509", "ACK 2.04"],
+    ["urn:dev:other", UNAUTHORIZED],
+  ] as const) {
+    const ask = async (): Promise<LookupReply> => ({ assignment: without(endpoint, "x509", endpoint) });
+    const world = new World({ assigned: [], ask });
+    const device = world.device(x509("urn:dev:x509"));
+    device.sends("POST /bs");
+    await new Promise((resolve) => setImmediate(resolve));
+    device.hears(answer);
+    assert.deepEqual(world.asked, [{ endpoint: "urn:dev:x509" }]);
+  }
 });
 
 test("a NoSec listener serves a device of any mode, as it is there because the configuration says so", () => {

@@ -3,7 +3,7 @@ import { BootstrapInstance, type InstanceOptions, type Listener } from "../../sr
 import type { Assignment } from "../../src/control/index.ts";
 import { systemClock, systemRandom } from "../../src/net/index.ts";
 import { FakeBalancer, until } from "./fake-balancer.ts";
-import { assignment, LogBook } from "./lockstep.ts";
+import { assignment, LogBook, PROFILE } from "./lockstep.ts";
 import { UdpDevice, type UdpDeviceOptions } from "./udp-device.ts";
 
 export const COAP: Listener = { scheme: "coap", address: "127.0.0.1", port: 0 };
@@ -26,8 +26,10 @@ export async function startSite(
   devices: readonly (string | Assignment)[],
   listeners: readonly Listener[],
   options: Partial<InstanceOptions> = {},
+  profile: unknown = PROFILE,
 ): Promise<Site> {
   const balancer = new FakeBalancer();
+  balancer.profiles = { default: profile };
   balancer.devices = devices.map((device) => (typeof device === "string" ? assignment(device) : device));
   await balancer.start();
   cleanups.push(() => balancer.kill());

@@ -61,3 +61,20 @@ test(
     assert.deepEqual(told, ["commenced", "connection-lost", "commenced", "completed"]);
   },
 );
+
+test(
+  "Wakaama and others, re-handshake from the same port after a Bootstrap-Pack: the device may still object",
+  LIMIT,
+  async () => {
+    const { balancer, instance } = await startSite(["urn:dev:1"], [COAPS]);
+    const own = await openDevice(instance, { credential: pskOf(assignment("urn:dev:1")) });
+    await own.connect();
+    const result = await own.asks({ method: "GET", path: ["bspack"], query: ["ep=urn:dev:1"] });
+    assert.equal("response" in result && result.response.code, "2.05");
+    assert.equal(await own.bootstrap("urn:dev:1"), "2.04");
+    await own.finished;
+    await until(() => balancer.applied.length === 4, "notifications");
+    const told = balancer.applied.map(({ kind, cause }) => cause ?? kind);
+    assert.deepEqual(told, ["commenced", "cancelled", "commenced", "completed"]);
+  },
+);
