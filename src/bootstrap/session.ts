@@ -177,8 +177,9 @@ function afterSilence(state: Requesting, failure: RequestFailure, late: boolean,
   // Finish is what makes all the rest count: it is repeated for as long as the session may last.
   const again = failure === "timeout" && (step.kind === "finish" || (state.attempt < ATTEMPTS && !late));
   if (again) return { ...state, attempt: state.attempt + 1 };
-  // A client that throws the request away, or whose answer makes no sense, has refused it in its way.
-  if (failure !== "timeout" && step.kind === "discover" && state.phase === "discovering") return configure(work, undefined);
+  // A client that throws a question away, or whose answer makes no sense, has refused it in its way.
+  if (failure !== "timeout" && step.kind === "discover") return withoutDiscover(state, work);
+  if (failure !== "timeout" && step.kind === "read") return correct(state, []);
   return failed(step.kind === "finish" ? "finish-failed" : "request-failed", `${nameOf(step)}: ${FAILURES[failure]}`);
 }
 
@@ -186,9 +187,8 @@ function afterAnswer(state: Requesting, answer: StepAnswer, work: SessionWork): 
   const step = stepOf(state);
   switch (step.kind) {
     case "discover":
-      if (state.phase === "discovering") return configure(work, answer.found);
-      if (answer.found === undefined) return inconsistent(`, and its answer to Discover ${answer.code} does not say why`);
-      return next({ ...state, found: answer.found });
+      if (answer.found === undefined) return withoutDiscover(state, work);
+      return state.phase === "discovering" ? configure(work, answer.found) : next({ ...state, found: answer.found });
     case "read":
       return FORMAT_REFUSED.has(answer.code)
         ? (inNextFormat(state, work) ?? correct(state, []))
@@ -205,6 +205,11 @@ function afterAnswer(state: Requesting, answer: StepAnswer, work: SessionWork): 
       if (state.phase === "correcting") return inconsistent(" again, after what was found had been corrected");
       return { ...state, phase: "inspecting", steps: INSPECTING, step: 0, attempt: 1 };
   }
+}
+
+/** The device does not say what it has: good enough to write, not to correct what it complains of. */
+function withoutDiscover(state: Requesting, work: SessionWork): SessionState {
+  return state.phase === "discovering" ? configure(work, undefined) : inconsistent(", and does not say what it has");
 }
 
 function next(state: Requesting): SessionState {

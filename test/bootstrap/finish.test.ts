@@ -81,7 +81,7 @@ test("when nothing is found, or the device does not say what it has, the session
     [CONFIGURED, servers(10, [0, 1, 6, 7]), /Finish with 4.06, and nothing was found to correct/],
     [CONFIGURED, "4.05", /nothing was found to correct/],
     [CONFIGURED, { contentFormat: ContentFormat.tlv, payload: Buffer.from([0xff]) }, /nothing was found to correct/],
-    ["4.00", undefined, /Finish with 4.06, and its answer to Discover 4.00 does not say why/],
+    ["4.00", undefined, /Finish with 4.06, and does not say what it has/],
   ] as const) {
     const world = new World();
     const device = world.device("id-urn:dev:1");
@@ -98,6 +98,23 @@ test("when nothing is found, or the device does not say what it has, the session
     assert.match(world.reports[1]?.detail ?? "", detail);
     assert.deepEqual(world.told(), ["commenced urn:dev:1", "failed urn:dev:1 finish-failed"]);
   }
+});
+
+test("a question that is rejected with a Reset counts as refused", () => {
+  const world = new World();
+  const device = world.device("id-urn:dev:1");
+  refuses(device);
+  device.hears("CON GET / accept=40");
+  device.empties("RST");
+  assert.match(world.reports[1]?.detail ?? "", /4.06, and does not say what it has/);
+  assert.deepEqual(world.told(), ["commenced urn:dev:1", "failed urn:dev:1 finish-failed"]);
+  const other = world.device("id-urn:dev:1");
+  refuses(other);
+  other.hears("CON GET / accept=40");
+  other.answers("2.05", "</>;lwm2m=1.1,</0/0>,</0/10>;ssid=101,</1>");
+  other.hears("CON GET /1 accept=11542");
+  other.empties("RST");
+  other.hears("CON PUT /1/10 11542");
 });
 
 test("a second 4.06 is the end", () => {
