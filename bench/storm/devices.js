@@ -24,6 +24,8 @@ process.on("message", async (message) => {
       burst,
       deadline,
       random: seededRandom(seed),
+      // No instance is killed here, and devices of the field wait for longer than those of `berth fleet`.
+      limits: { silence: 60_000 },
       ...(loss === 0 ? {} : { impairment: { loss, duplicate: 0, reorder: 0 } }),
     },
     ({ ok, elapsed }) => {
