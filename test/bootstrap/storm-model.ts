@@ -9,7 +9,7 @@ import { seededRandom } from "../../src/lib/random.ts";
  */
 
 /** CPU time of the instance for a datagram, ms. */
-export const COST = { refused: 0.04, invited: 0.15, accepted: 0.6, step: 0.25, repeat: 0.2 } as const;
+const COST = { refused: 0.04, invited: 0.15, accepted: 0.6, step: 0.25, repeat: 0.2 } as const;
 /** Finished and the answers to the requests of a session. */
 const STEPS = 6;
 /** CPU time of a whole bootstrap, ms. */
