@@ -148,6 +148,19 @@ describe("a cookie", () => {
     assert.equal(comesBack(1, 240_000), "asked again");
   });
 
+  test("counts in the second ClientHello of a datagram too, as a client sends them that was held up", () => {
+    const { server, sent } = quietServer();
+    const hello = firstHello();
+    server.receive(peerAt(1), hello, START);
+    const [answer] = sent;
+    assert.ok(answer);
+    server.receive(peerAt(1), Buffer.concat([hello, helloWithCookie(hello, answer)]), START);
+    assert.equal(server.stats.associations, 1);
+    server.receive(peerAt(2), Buffer.concat([hello, hello, hello]), START);
+    assert.equal(server.stats.cookiesSent, 2);
+    server.free();
+  });
+
   test("is good for its own port only", () => assert.equal(comesBack(2, 0), "asked again"));
 
   test("is good for its own hello only", () => {

