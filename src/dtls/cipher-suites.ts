@@ -68,7 +68,7 @@ export function suiteOfCode(code: number): CipherSuite | undefined {
  * OpenSSL's cipher list for those of `suites` that prove in one of the ways `proofs`. Security level 0, because OpenSSL
  * counts an 8-byte tag as 64 bits of security and would not offer CCM_8 on its usual level 1. The list names single suites,
  * so the level lets nothing else in; certificates are judged by a level of their own.
- * @throws InvalidInput if none is left, or for an unknown name
+ * @throws InvalidInput if none is left for one of these ways, or for an unknown name
  */
 export function cipherList(suites: readonly CipherSuite[], proofs: readonly SuiteProof[]): string {
   const known = suites.map((name) => {
@@ -76,9 +76,10 @@ export function cipherList(suites: readonly CipherSuite[], proofs: readonly Suit
     if (suite === undefined) throw new InvalidInput(`cipherSuites: unknown "${name}"; known are ${ALL_SUITES.join(", ")}`);
     return suite;
   });
+  const missing = proofs.find((proof) => !known.some((suite) => suite.proof === proof));
+  if (missing !== undefined) throw new InvalidInput(`cipherSuites: at least one with a ${missing} is needed, and there is none`);
   const usable = known.filter(({ proof }) => proofs.includes(proof)).map(({ openssl }) => openssl);
-  if (usable.length > 0) return `${usable.join(":")}:@SECLEVEL=0`;
-  throw new InvalidInput(`cipherSuites: at least one with ${proofs.map((proof) => `a ${proof}`).join(" or ")} is needed`);
+  return `${usable.join(":")}:@SECLEVEL=0`;
 }
 
 function psk(code: number, openssl: string, overhead: number): Suite {

@@ -88,6 +88,13 @@ describe("keys as files have them", { skip: noCertificates }, () => {
   });
 });
 
+test("suites that leave one way to prove something unused are refused", { skip: noCertificates }, () => {
+  const message = /^cipherSuites: at least one with a (certificate|psk) is needed, and there is none$/;
+  const x509 = serverX509();
+  assert.throws(() => new World({ x509, cipherSuites: ["TLS_PSK_WITH_AES_128_CCM_8"] }), { code: "invalid-input", message });
+  assert.throws(() => new World({ x509, cipherSuites: ["TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8"] }), { message });
+});
+
 test("a server without any way to prove anything is refused", () => {
   assert.throws(() => new World({}, { psk: false }), { code: "invalid-input" });
 });

@@ -132,6 +132,12 @@ describe("a client's certificate", { skip: noCertificates }, () => {
     assert.deepEqual(meet(issuing.issue("dev-1", { digest: "sha1" })), refused("certificate-invalid"));
   });
 
+  test("with a key of a kind that was not asked for is invalid, or as good as none", () => {
+    const { issuing } = testPki();
+    assert.deepEqual(meet(issuing.issue("dev-1", { key: "secp256k1" })), refused("certificate-invalid"));
+    assert.deepEqual(meet(issuing.issue("dev-1", { key: "Ed448" })), refused("certificate-missing"));
+  });
+
   test("below more than six CAs is invalid", () => {
     const chainOf = (length: number): Issued => {
       let ca = testPki().root;
@@ -164,6 +170,18 @@ describe("a revocation list", { skip: noCertificates }, () => {
     const options = trusting(root.certificate + fallen.certificate, root.crl() + left.crl() + fallen.crl());
     assert.deepEqual(meet(fallen.issue("dev-1"), options), refused("certificate-revoked"));
     assert.deepEqual(meet(left.issue("dev-1"), options), WELCOME);
+  });
+
+  test("that names a CA does so although other CAs in the list stand alone", () => {
+    assert.ok(root && left);
+    const fallen = root.intermediate("Fallen CA");
+    root.revoke(fallen.certificate);
+    const alone = TestCa.root("Unlisted Root").intermediate("Lone CA");
+    const clientCa = root.certificate + fallen.certificate + alone.certificate;
+    const options = trusting(clientCa, root.crl() + left.crl() + fallen.crl() + alone.crl());
+    assert.deepEqual(meet(fallen.issue("dev-1"), options), refused("certificate-revoked"));
+    assert.deepEqual(meet(left.issue("dev-1"), options), WELCOME);
+    assert.deepEqual(meet(alone.issue("dev-1"), options), WELCOME);
   });
 
   test("that is missing for one CA closes the door to its devices only", () => {

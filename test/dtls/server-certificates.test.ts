@@ -62,6 +62,15 @@ describe("a server's certificate, to a client that trusts a CA", { skip: noCerti
     assert.equal(meet(forClients, anchor(), "bs.example.com"), "closed certificate-invalid");
   });
 
+  test("comes with the chain the server was given, and not with what it has in its own list", () => {
+    const { server, root, issuing, device } = testPki();
+    const own = { certificate: server.certificate, privateKey: server.privateKey };
+    const world = new World({ x509: { ...own, clientCa: root.certificate + issuing.certificate } });
+    const client = world.connected(1, { credential: x509Credential(device("dev-1")), serverName: "bs.example.com" });
+    assert.deepEqual(client.log, ["closed certificate-untrusted"]);
+    world.free();
+  });
+
   test("cannot be judged without a name", () => {
     assert.throws(() => meet(testPki().server, anchor()), { code: "invalid-input", message: /^serverName: / });
   });

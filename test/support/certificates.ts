@@ -8,7 +8,7 @@ import { needs } from "./tools.ts";
 /** For `{ skip: noCertificates }`: what to install where certificates cannot be made. */
 export const noCertificates: string | false = needs("openssl", "openssl");
 
-export type KeyKind = "P-256" | "P-384" | "RSA-2048" | "RSA-1024" | "Ed25519";
+export type KeyKind = "P-256" | "P-384" | "secp256k1" | "RSA-2048" | "RSA-1024" | "Ed25519" | "Ed448";
 
 /** A certificate with its key. */
 export interface Issued {
@@ -236,6 +236,7 @@ function extensionsOf({ names = [], usage }: IssueOptions): string {
 
 function privateKeyOf(kind: KeyKind): string {
   const pem = { type: "pkcs8", format: "pem" } as const;
+  if (kind === "Ed448") return generateKeyPairSync("ed448").privateKey.export(pem).toString();
   if (kind === "Ed25519") return generateKeyPairSync("ed25519").privateKey.export(pem).toString();
   if (kind === "RSA-2048" || kind === "RSA-1024") {
     const modulusLength = kind === "RSA-2048" ? 2048 : 1024;
