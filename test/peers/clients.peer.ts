@@ -4,13 +4,24 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
-import { TestCa } from "../support/certificates.ts";
+import { loadOpenSsl, OpenSslTooOld } from "../../src/dtls/index.ts";
+import { makeKey, TestCa } from "../support/certificates.ts";
 import { hexOf, System } from "../support/system.ts";
 import { until } from "../support/until.ts";
 import { buildLeshan, leshan, noLeshan } from "./leshan.ts";
 import { noWakaama, wakaama } from "./wakaama.ts";
 
 const SERVER_KEY = "00112233445566778899aabbccddeeff";
+
+const noRawKeys: string | false = ((): string | false => {
+  try {
+    void loadOpenSsl().rawPublicKeys;
+    return false;
+  } catch (error) {
+    if (error instanceof OpenSslTooOld) return error.message;
+    throw error;
+  }
+})();
 
 suite("clients of other projects", () => {
   const folder = mkdtempSync(join(tmpdir(), "berth-peers-"));
@@ -20,6 +31,7 @@ suite("clients of other projects", () => {
   };
   const ca = TestCa.root("Fleet");
   const instance = ca.issue("bs");
+  const raw = makeKey();
   let system: System;
   before(async () => {
     const dtls = {
@@ -27,6 +39,7 @@ suite("clients of other projects", () => {
       key: file("bs.key", instance.privateKey),
       clientCa: file("ca.pem", ca.certificate),
     };
+    if (noRawKeys === false) Object.assign(dtls, { rawPublicKey: file("raw.key", raw.privateKey) });
     system = await System.start({ instances: 1, devices: 2, yaml: `dtls: ${JSON.stringify(dtls)}\n` });
   });
   after(async () => {
@@ -66,6 +79,21 @@ suite("clients of other projects", () => {
     const key = createPrivateKey(own.privateKey).export({ format: "der", type: "pkcs8" });
     const files = [file("own.der", own.der), file("own.key", key), file("bs.der", instance.der)];
     const objects = await leshan(server(), endpoint, "x509", ...files);
+    assert.equal(objects.get("outcome"), "success");
+    assert.equal(objects.get("/0/1/0"), "coaps://lwm2m.example.com:5684");
+    await completed(endpoint);
+  });
+
+  test("Leshan's client with a raw public key", { skip: noLeshan || noRawKeys }, async () => {
+    await buildLeshan();
+    const endpoint = "urn:peer:rpk";
+    const own = makeKey();
+    const key = createPrivateKey(own.privateKey).export({ format: "der", type: "pkcs8" });
+    const row = `${endpoint},rpk,${Buffer.from(own.spki).toString("hex")},${SERVER_KEY}`;
+    const fleet = file("raw.csv", `endpoint,mode,public_key,server_key\n${row}\n`);
+    assert.equal((await system.berth("import", fleet)).code, 0);
+    const files = [file("raw.der", own.spki), file("raw.p8", key), file("bs-raw.der", raw.spki)];
+    const objects = await leshan(server(), endpoint, "rpk", ...files);
     assert.equal(objects.get("outcome"), "success");
     assert.equal(objects.get("/0/1/0"), "coaps://lwm2m.example.com:5684");
     await completed(endpoint);
