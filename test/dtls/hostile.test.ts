@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createSecureContext } from "node:tls";
-
 import { type Random, seededRandom } from "../../src/lib/random.ts";
 import { PSK_SUITES, peerAt, World } from "./harness.ts";
 
