@@ -28,7 +28,8 @@ function describeIssue(issue: Issue, input: unknown, schema: z.ZodType, secretKe
       return `${where}unknown key "${key}"${near === undefined ? "" : `, did you mean "${near}"?`}`;
     });
   }
-  const secret = issue.path.some((part) => secretKeys.includes(String(part)));
+  // A whole file that is a mere text is most likely another file than the one that was meant: one of a key or a token.
+  const secret = issue.path.length === 0 || issue.path.some((part) => secretKeys.includes(String(part)));
   return [`${where}${issue.message}${secret ? "" : valueText(valueAt(input, issue.path))}`];
 }
 

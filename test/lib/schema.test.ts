@@ -38,6 +38,10 @@ test("a secret is never repeated", () => {
   assert.doesNotMatch(message, /hunter2/);
 });
 
+test("a file of a key, given in place of another, is not repeated", () => {
+  assert.doesNotMatch(complaint("00112233445566778899aabbccddeeff"), /0011/);
+});
+
 test("all problems are told at once", () => {
   assert.match(complaint({ dns: { ttl: "soon", listen: [1] } }), /dns\.ttl.*; dns\.listen\[0\]/);
 });
