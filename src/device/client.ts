@@ -202,7 +202,12 @@ export class BootstrapClient {
       return this.#failed({ cause: "unreachable", detail: error.message });
     }
     if (this.#state.name !== "locating") return void socket.close();
-    session = this.#openSession(account, attempt, candidate, socket);
+    try {
+      session = this.#openSession(account, attempt, candidate, socket);
+    } catch (error) {
+      void socket.close();
+      throw error;
+    }
     this.#state = { name: "in-session", session, socket };
     session.start(this.#world.clock.now());
     this.#updateDeadline();

@@ -149,7 +149,7 @@ test("the example of docs/device.md runs as it stands", async () => {
   name("urn:dev:os:berth-0001", uri, "127.0.0.1");
   const settings = [
     ["5684", String(port)],
-    ["127.0.0.1:5353", resolvers[0] ?? ""],
+    ["127.0.0.1:8653", resolvers[0] ?? ""],
     ["berth/device", pathToFileURL("src/device/index.ts").href],
     ["berth/naming", pathToFileURL("src/naming/index.ts").href],
   ] as const;
@@ -166,4 +166,26 @@ test("the example of docs/device.md runs as it stands", async () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test("a device that cannot be secured ends with the reason, and leaves no socket open", async () => {
+  let closed = 0;
+  const socket: Partial<UdpSocket> = {
+    close: async () => {
+      closed += 1;
+    },
+  };
+  const client = new BootstrapClient(
+    { endpoint: "urn:dev:x", tree: factoryTree({ uri, identity: "urn:dev:x", psk: PSK }) },
+    {
+      ...systemEnvironment({ resolvers }),
+      resolve: async () => ({ ipv4: ["127.0.0.1"], ipv6: [] }),
+      openSocket: async () => socket as UdpSocket,
+      openssl: () => {
+        throw new Error("no OpenSSL here");
+      },
+    },
+  );
+  await assert.rejects(client.bootstrap(), /no OpenSSL here/);
+  assert.equal(closed, 1);
 });
