@@ -73,7 +73,7 @@ function placeWarnings({ path, origin, instance, isAccount }: KnownInstance, pro
     return [`${origin}: ${path} is a bootstrap account; it replaces the client's own only if that has the same instance id`];
   }
   if (instance.id > 1) return [];
-  const owner = instance.id === 0 ? "Wakaama and most others" : "Anjay's demo client";
+  const owner = instance.id === 0 ? "Wakaama and most others" : "Anjay's demo clients";
   const when = profile.discover ? "which this overwrites if the client refuses Discover" : "which this overwrites";
   return [`${origin}: ${path} is where ${owner} keep the bootstrap account, ${when}; take 10 or more, or none`];
 }

@@ -13,6 +13,7 @@ import {
 } from "../../device/index.ts";
 import { fromHex } from "../../lib/bytes.ts";
 import type { Instant } from "../../lib/clock.ts";
+import { InvalidInput } from "../../lib/errors.ts";
 import { openImpairedUdp, systemClock, systemRandom } from "../../net/index.ts";
 import { type CredentialOptions, credentialOptions, credentialSettings } from "../credential-options.ts";
 import { type DeviceSide, type DeviceSideOptions, deviceSide, deviceSideOptions, staticUriOf } from "../device-options.ts";
@@ -56,6 +57,8 @@ export function addDevice(program: Command): void {
 }
 
 async function play(options: DeviceCommandOptions): Promise<void> {
+  if (options.again !== undefined && options.state === undefined)
+    throw new InvalidInput("--again: has no meaning without --state");
   const side = deviceSide(options);
   const file = options.state === undefined ? undefined : new StateFile(options.state);
   const kept = file && current(file, systemClock.now() + side.clockOffset);
