@@ -3,7 +3,7 @@ import type { DialogueOptions, LwM2mVersion } from "../device/index.ts";
 import { addressAndPort } from "../lib/address.ts";
 import { InvalidInput } from "../lib/errors.ts";
 import type { ObjectDefinitions } from "../lwm2m/index.ts";
-import type { Recipe } from "../naming/index.ts";
+import { isIpLiteral, type Recipe } from "../naming/index.ts";
 import type { Impairment } from "../net/index.ts";
 import { type Config, checkScheme, findConfig, readRecipe } from "./config.ts";
 import { parseResolvers, parseShare, parseSpan } from "./numbers.ts";
@@ -32,7 +32,7 @@ export function deviceSideOptions(command: Command): Command {
     .option("--server <uri>", "static bootstrap URI, as the factory wrote it")
     .option(
       "--recipe <name|file|none>",
-      "how names are made; none asks the static URI only (default: the configuration's, else berth-1)",
+      "how names are made; none asks the static URI only (default: the configuration's, else berth-1; none where the server is an IP address)",
     )
     .option(
       "--resolver <address:port...>",
@@ -73,12 +73,7 @@ export function deviceSide(options: DeviceSideOptions): DeviceSide {
   const folder = options.objects ?? config?.objects;
   return {
     uri,
-    recipe:
-      options.recipe === "none"
-        ? undefined
-        : options.recipe === undefined
-          ? (config?.recipe ?? readRecipe("berth-1"))
-          : readRecipe(options.recipe),
+    recipe: recipeFor(uri, options.recipe, config),
     resolvers: options.resolver ?? (config && resolversOf(config)),
     clockOffset: options.clockOffset ?? 0,
     impairment: loss + duplicate + reorder > 0 ? { loss, duplicate, reorder } : undefined,
@@ -94,6 +89,15 @@ export function deviceSide(options: DeviceSideOptions): DeviceSide {
 export function staticUriOf({ uri }: DeviceSide): string {
   if (uri === undefined) throw new InvalidInput("--server: give the static bootstrap URI, or a --config that has it");
   return uri;
+}
+
+/** An address has no names to be found by: a device that is shown one goes there, as any LwM2M client would. */
+function recipeFor(uri: string | undefined, wanted: string | undefined, config: Config | undefined): Recipe | undefined {
+  if (wanted === "none") return undefined;
+  if (wanted !== undefined) return readRecipe(wanted);
+  const host = uri === undefined ? "" : (/^[^:]+:\/\/(\[[^\]]*\]|[^/:?#]*)/.exec(uri)?.[1] ?? "");
+  if (isIpLiteral(host)) return undefined;
+  return config?.recipe ?? readRecipe("berth-1");
 }
 
 /** The embedded nameserver's addresses, as a resolver setting. */

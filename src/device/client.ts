@@ -306,7 +306,12 @@ export class BootstrapClient {
     if (this.#state.name !== "waiting") return; // stopped by its user
     if (over) {
       const last = failure.detail === undefined ? failure.cause : `${failure.cause}: ${failure.detail}`;
-      this.#close(new BootstrapFailed("bootstrap-failed", `gave up after ${this.#attempts} attempts, the last: ${last}`));
+      this.#close(
+        new BootstrapFailed(
+          "bootstrap-failed",
+          `gave up after ${this.#attempts === 1 ? "1 attempt" : `${this.#attempts} attempts, the last`}: ${last}`,
+        ),
+      );
     } else this.#wait(delay);
   }
 

@@ -21,6 +21,6 @@ export {
   stepsToTry,
   usesCounter,
 } from "./steps.ts";
-export { parseTarget, type Target } from "./target.ts";
+export { isIpLiteral, parseTarget, type Target } from "./target.ts";
 export { derivative, type NamingInput, type TemporaryUri, temporaryUri } from "./temporary-uri.ts";
 export { takeToken } from "./token.ts";

@@ -15,7 +15,7 @@ import { berth, berthMany, type Ended } from "../support/program.ts";
 
 let folder = "";
 const at = (name: string): string => join(folder, name);
-const DEVICE = ["device", "--endpoint", "urn:dev:1", "--recipe", "none", "--attempts", "1"];
+const DEVICE = ["device", "--endpoint", "urn:dev:1", "--attempts", "1"];
 
 before(() => {
   folder = mkdtempSync(join(tmpdir(), "berth-credential-"));

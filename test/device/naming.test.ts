@@ -137,7 +137,7 @@ test("the static URI serves when no temporary name resolves; one with {token} is
   await empty.run(() => template.closed, MINUTE);
   assert.equal(empty.asked.length, 3, "own and both neighbours");
   assert.match(empty.asked.join(), /^bs-[a-z2-7]{16}\.example\.com,bs-/);
-  assert.match(String(template.error), /gave up after 1 attempts, the last: name-not-found/);
+  assert.match(String(template.error), /gave up after 1 attempt: name-not-found/);
 });
 
 test("a silent resolver is asked for the own name and the static one only", async () => {
