@@ -41,7 +41,7 @@ function readBootstrapRequest(request: IncomingRequest<Caller>): BootstrapReques
   const given = parametersOf(request);
   if (isRefusal(given)) return given;
   const { ep, pct } = given;
-  if (pct !== undefined && !/^\d{1,5}$/.test(pct)) return refuse("pct is not a number", "pct is not a content format");
+  if (pct !== undefined && !/^\d+$/.test(pct)) return refuse("pct is not a number", "pct is not a content format");
   const format = pct === undefined ? undefined : Number(pct);
   if (isMissing(ep, request.peer)) return ENDPOINT_MISSING;
   if (format !== undefined && !isPreferredFormat(format)) {

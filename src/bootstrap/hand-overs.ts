@@ -33,7 +33,7 @@ class StoreSilent extends BerthError {
   }
 }
 
-/** What the operator has to know of a put that was ended, and has not come to its end. */
+/** What the operator has to know of a put that was ended, and has not come to its end, or to none that is known. */
 const LEFT_OPEN = "a security store has not said whether it took a fresh key: the server may hold one that the device has not";
 
 /** How long stores have to take the keys of a device: Wakaama waits 15 s for its answer. And as long to take one back. */
@@ -146,7 +146,12 @@ export class HandOvers {
   /** A put that was ended early still comes to its end, as the next call must not overtake it; but it is not waited for for ever. */
   #settled(put: Promise<Undo>, { endpoint }: Device, securityStore: string, signal: AbortSignal): Promise<Undo> {
     return new Promise((resolve, reject) => {
-      put.then(resolve, reject);
+      put.then(resolve, (error: unknown) => {
+        if (error instanceof BerthError && error.code === "security-store-left-open") {
+          this.#options.log.error({ endpoint, securityStore, error: error.message }, LEFT_OPEN);
+        }
+        reject(error);
+      });
       const hurry = (): void => {
         this.#within(put).catch((error: unknown) => {
           if (error instanceof StoreSilent) this.#options.log.error({ endpoint, securityStore }, LEFT_OPEN);

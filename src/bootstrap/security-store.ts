@@ -17,7 +17,8 @@ export type Undo = () => Promise<void>;
 export interface SecurityStore {
   /**
    * Makes the server accept `entry`, in the place of what it held for the endpoint. When it resolves the server has it.
-   * Rejects with a BerthError that names neither keys nor identities; then the store is as it was, as far as it could be reached.
+   * Rejects with a BerthError that names neither keys nor identities; then the store is as it was, unless its code is
+   * `security-store-left-open`: then it may have taken the key, and could not be asked to give it back.
    * @param signal ends the call early
    */
   put(entry: SecurityEntry, signal?: AbortSignal): Promise<Undo>;

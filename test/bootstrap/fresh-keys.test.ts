@@ -306,6 +306,19 @@ test("a store that never comes to an end does not keep its endpoint for ever", a
   );
 });
 
+test("a store that may have taken a key and cannot be asked to give it back is an error in the log: 5.03", async () => {
+  const shelf = new Shelf();
+  shelf.failure = new BerthError("security-store-left-open", "it may hold a key");
+  const world = worldWith({ main: shelf });
+  const device = world.device("id-urn:dev:1");
+  device.sends("POST /bs?ep=urn:dev:1");
+  await settled();
+  device.hears("ACK 5.03");
+  world.log.says(
+    /error a security store has not said whether it took a fresh key.*"endpoint":"urn:dev:1","securityStore":"main"/,
+  );
+});
+
 test("a key that cannot be taken back is an error in the log, with endpoint and store", async () => {
   const failing = new Shelf();
   failing.undoFailure = new BerthError("security-store-unreachable", "the store is away");

@@ -135,7 +135,8 @@ test("words of a refusal that repeat the key, or are a page, are not told", asyn
 test("401, 403, 500, 503 and a redirect fail the put after one call", async () => {
   for (const status of [401, 403, 500, 503, 302]) {
     const { store, server } = await site(() => ({ status }));
-    await refuses(store.put(ENTRY), "security-store-refused", new RegExp(`GET with HTTP status ${status}$`));
+    const code = status >= 500 ? "security-store-failed" : "security-store-refused";
+    await refuses(store.put(ENTRY), code, new RegExp(`GET with HTTP status ${status}$`));
     assert.equal(server.seen.length, 1);
   }
 });
@@ -158,6 +159,33 @@ test("a PUT without an answer is taken back, as it may have been taken", async (
   });
   await refuses(store.put(ENTRY), "security-store-unreachable", /hang up/);
   assert.deepEqual(clients.get(ENTRY.endpoint), asTls(ENTRY.endpoint, "id-0", "ff00"));
+});
+
+test("a PUT answered 5xx is taken back, as it may have been taken", async () => {
+  for (const before of [undefined, asTls(ENTRY.endpoint, "id-0", "ff00")]) {
+    const clients = new Map(before === undefined ? [] : [[ENTRY.endpoint, before]]);
+    const normal = leshan("tls", clients);
+    let puts = 0;
+    const { store } = await site((request, response) => {
+      const answer = normal(request, response);
+      return request.method === "PUT" && puts++ === 0 ? { status: 500 } : answer;
+    });
+    await refuses(store.put(ENTRY), "security-store-failed", /PUT with HTTP status 500$/);
+    assert.deepEqual(clients.get(ENTRY.endpoint), before);
+  }
+});
+
+test("a PUT that may have been taken and cannot be taken back is an error of its own", async () => {
+  const normal = leshan("tls");
+  const { store } = await site((request, response) => {
+    const answer = normal(request, response);
+    return request.method === "GET" ? answer : { status: request.method === "PUT" ? 502 : 503 };
+  });
+  await refuses(
+    store.put(ENTRY),
+    "security-store-left-open",
+    /PUT with HTTP status 502, and it may hold a key: .*DELETE .* 503$/,
+  );
 });
 
 test("an undo that failed can be tried again", async () => {

@@ -15,8 +15,8 @@ export interface LeshanSecurityStoreOptions extends Pick<JsonClientOptions, "tok
 }
 
 /**
- * The store could not be reached or trusted (`security-store-unreachable`), or answered otherwise than it should
- * (`security-store-refused`).
+ * The store could not be reached or trusted (`security-store-unreachable`), failed (`security-store-failed`, a 5xx), answered
+ * otherwise than it should (`security-store-refused`), or may have a key it could not be rid of (`security-store-left-open`).
  */
 export class SecurityStoreError extends BerthError {}
 
@@ -70,8 +70,12 @@ export class LeshanSecurityStore implements SecurityStore {
     try {
       await this.#add(pskClient(endpoint, identity, entry.key), signal, toHex(entry.key));
     } catch (error) {
-      // It may have been taken all the same.
-      if (!(error instanceof SecurityStoreError) || error.code === "security-store-unreachable") await undo().catch(() => {});
+      if (error instanceof SecurityStoreError && error.code === "security-store-refused") throw error;
+      // It may have been taken all the same: a gateway says 502 or 504 of what has arrived, and a store can fail after the fact.
+      await undo().catch((more: unknown) => {
+        const words = `${errorText(error)}, and it may hold a key: ${errorText(more)}`;
+        throw new SecurityStoreError("security-store-left-open", words, { cause: error });
+      });
       throw error;
     }
     return undo;
@@ -142,7 +146,7 @@ function check({ status, text }: JsonAnswer, method: string, secret?: string): v
   const words = status === 400 && !text.includes("<") ? text.trim().slice(0, MAX_WORDS) : "";
   const told = words !== "" && (secret === undefined || !text.toLowerCase().includes(secret)) ? `: ${words}` : "";
   throw new SecurityStoreError(
-    "security-store-refused",
+    status >= 500 ? "security-store-failed" : "security-store-refused",
     `the security store answered ${method} with HTTP status ${status}${told}`,
   );
 }
