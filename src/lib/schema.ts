@@ -22,8 +22,10 @@ type Issue = z.core.$ZodIssue;
 function describeIssue(issue: Issue, input: unknown, schema: z.ZodType, secretKeys: readonly string[]): string[] {
   const where = issue.path.length === 0 ? "" : `${pathText(issue.path)}: `;
   if (issue.code === "unrecognized_keys") {
-    const known = knownKeys(schema, issue.path);
+    const all = knownKeys(schema, issue.path);
     return issue.keys.map((key) => {
+      // It may be known where the schema has other alternatives.
+      const known = all.filter((other) => other !== key);
       const near = known.length > 0 ? closest(key, known) : undefined;
       return `${where}unknown key "${key}"${near === undefined ? "" : `, did you mean "${near}"?`}`;
     });

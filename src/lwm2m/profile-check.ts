@@ -75,7 +75,10 @@ function credentialProblems({ path, origin, instance, ids }: KnownInstance): str
   if (mode === undefined) return [];
   if (mode === SECURITY_MODE.est) return [problem(2, "is 4, enrolment over EST, which is not supported")];
   const problems: string[] = [];
-  if (resourceValue(instance, 0, "string") === "") problems.push(problem(0, "is empty"));
+  const uri = resourceValue(instance, 0, "string");
+  if (uri === "") problems.push(problem(0, "is empty"));
+  else if (uri !== undefined && !mayBeUri(uri))
+    problems.push(problem(0, `is no URI with a host and a possible port (got ${uri})`));
   const needed = NEEDED_KEY_MATERIAL[Number(mode)] ?? [];
   for (const id of [3, 4, 5]) {
     const bytes = resourceValue(instance, id, "opaque");
@@ -87,6 +90,14 @@ function credentialProblems({ path, origin, instance, ids }: KnownInstance): str
     if (why !== undefined) problems.push(problem(id, why));
   }
   return problems;
+}
+
+/** The static URI of a bootstrap account may have placeholders of names, which are judged with its recipe. */
+function mayBeUri(uri: string): boolean {
+  if (uri.includes("{")) return true;
+  if (!URL.canParse(uri)) return false;
+  const { hostname, port } = new URL(uri);
+  return hostname !== "" && port !== "0";
 }
 
 /** Why the key material cannot be what the security mode says it is. */

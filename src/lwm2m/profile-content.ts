@@ -105,6 +105,7 @@ function objectWrite(
     if (entries.some(([instanceId]) => !isValidId(Number(instanceId), 1)))
       maker.problems.push(`${origin}: ${path}: an object instance id is 0 to 65534`);
     const instances = entries.map(([instanceId, resources]) => instance(Number(instanceId), resources));
+    if (instances.length === 0) maker.problems.push(`${origin}: ${path} has no instances; to empty an object, delete it`);
     return [{ level: "object", objectId, instances }];
   }
   if (resourceId === undefined) return [{ level: "instance", objectId, instances: [instance(id, setting as ResourceSettings)] }];

@@ -112,7 +112,7 @@ function placeholders(template: string, left: ReadonlySet<string>): Part[] {
     parts.push({ text: template.slice(at, match.index) });
     at = match.index + match[0].length;
     if (name === "endpoint") parts.push({ fill: (device) => device.endpoint });
-    else if (name.startsWith("attributes.")) parts.push({ fill: attribute(name.slice("attributes.".length)) });
+    else if (/^attributes\../.test(name)) parts.push({ fill: attribute(name.slice("attributes.".length)) });
     else throw new InvalidInput(`unknown placeholder {${name}}; there are {endpoint} and {attributes.NAME}`);
   }
   parts.push({ text: template.slice(at) });

@@ -7,12 +7,18 @@ test("mistakes are named by their path", () => {
   const account = "0: coap://a:1, 1: false, 2: 3";
   const one = "{ 0: 101, 1: 60, 6: true, 7: U }";
   for (const [yaml, expected] of [
+    ...["coap://a:99999", "coap://a:0", "coap://a b:5683", "coap://", "nowhere"].map((uri): [string, RegExp] => [
+      `servers: [{ uri: "${uri}", shortServerId: 101, security: { mode: nosec } }]`,
+      /servers\[0\]: \/0\/x\/0 LWM2M Server URI is no URI with a host and a possible port/,
+    ]),
+    [server("", "{ mode: nosec, key: '00' }"), /security: unknown key "key"(?!, did you mean "key")/],
     ["servers: 5", /^profile\.yaml: servers: .*expected array/],
     [server("    binding: X"), /servers\[0\]\.binding: expected letters of U, M, H, T, S, N/],
     [server("    lifetim: 5"), /servers\[0\]: unknown key "lifetim", did you mean "lifetime"\?/],
     [server("    lifetime: soon"), /servers\[0\]\.lifetime: .*is not a duration/],
     [server("", "{ mode: none }"), /servers\[0\]\.security/],
     [server("", `{ mode: psk, identity: x, key: "0xyz" }`), /servers\[0\]: \/0\/x\/5 Secret Key: must be hex/],
+    [server("", `{ mode: psk, identity: "{attributes.}", key: "${KEY}" }`), /unknown placeholder \{attributes\.\}; there are/],
     [
       server("", `{ mode: psk, identity: "{name}", key: "${KEY}" }`),
       /\/0\/x\/3 Public Key or Identity: unknown placeholder \{name\}; there are/,

@@ -101,6 +101,7 @@ test("mistakes in objects are named by their path", () => {
     [`objects: { /21/0/0: "00" }`, /objects: \/21\/0\/0: write it with its instance/],
     [`objects: { /2: { 65535: { 0: 1, 1: 0, 3: 1 } } }`, /objects: \/2: an object instance id is 0 to 65534/],
     [`objects: { /2: { a: {} } }`, /objects\.\/2\.a: an object instance id is a number/],
+    [`objects: { /2: {} }`, /objects: \/2 has no instances; to empty an object, delete it/],
     [`objects: { /2: 5 }`, /objects\.\/2: .*expected record/],
     [`objects: { /2/0: 5 }`, /objects\.\/2\/0: .*expected record/],
     [`objects: { /2/0/2: { 0: [1] } }`, /objects\.\/2\/0\/2: expected a value/],
