@@ -3,7 +3,7 @@ import type { DialogueOptions, LwM2mVersion } from "../device/index.ts";
 import { addressAndPort } from "../lib/address.ts";
 import { InvalidInput } from "../lib/errors.ts";
 import type { ObjectDefinitions } from "../lwm2m/index.ts";
-import { isIpLiteral, type Recipe } from "../naming/index.ts";
+import { hasIpHost, type Recipe } from "../naming/index.ts";
 import type { Impairment } from "../net/index.ts";
 import { type Config, checkScheme, findConfig, readRecipe } from "./config.ts";
 import { parseResolvers, parseShare, parseSpan } from "./numbers.ts";
@@ -95,8 +95,7 @@ export function staticUriOf({ uri }: DeviceSide): string {
 function recipeFor(uri: string | undefined, wanted: string | undefined, config: Config | undefined): Recipe | undefined {
   if (wanted === "none") return undefined;
   if (wanted !== undefined) return readRecipe(wanted);
-  const host = uri === undefined ? "" : (/^[^:]+:\/\/(\[[^\]]*\]|[^/:?#]*)/.exec(uri)?.[1] ?? "");
-  if (isIpLiteral(host)) return undefined;
+  if (uri !== undefined && hasIpHost(uri)) return undefined;
   return config?.recipe ?? readRecipe("berth-1");
 }
 

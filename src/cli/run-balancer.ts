@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { Balancer, checkTiming, controlHandlers } from "../balancer/index.ts";
 import { ZoneTable } from "../dns/index.ts";
+import { isLoopback } from "../lib/address.ts";
 import { InvalidInput } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { Nameserver, type NameserverHost } from "../nameserver/index.ts";
@@ -134,8 +135,4 @@ function nameserversOf({ dns, zone }: Config): NameserverHost[] {
     host: `ns${index + 1}.${zone}`,
     ...(isIP(address) === 6 ? { ipv6: address } : { ipv4: address }),
   }));
-}
-
-function isLoopback(address: string): boolean {
-  return address === "::1" || address.startsWith("127.");
 }

@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
 import { BerthError, errorText } from "../lib/errors.ts";
-import { type ObjectInstance, resourceValue } from "../lwm2m/index.ts";
+import { type ObjectInstance, resourceValue, SECURITY_MODE } from "../lwm2m/index.ts";
 import { Security } from "./objects.ts";
 
 /** The tree holds no bootstrap account that can be used. Code `no-bootstrap-account`. */
@@ -10,8 +10,6 @@ export class NoBootstrapAccount extends BerthError {
   }
 }
 
-/** Values of Security Mode (/0/x/2). */
-export const SecurityMode = { psk: 0, rpk: 1, x509: 2, nosec: 3 } as const;
 /** Values of Certificate Usage (/0/x/15) that need no trust store beside the account (RFC 6698 section 2.1.1). */
 export const CertificateUsage = { trustAnchor: 2, domainIssued: 3 } as const;
 
@@ -51,13 +49,13 @@ export function credentialOf(instance: ObjectInstance): Credential {
     return value;
   };
   switch (mode) {
-    case SecurityMode.psk:
+    case SECURITY_MODE.psk:
       return {
         mode: "psk",
         identity: material(Security.identity, "the PSK identity"),
         key: material(Security.secretKey, "the pre-shared key"),
       };
-    case SecurityMode.rpk: {
+    case SECURITY_MODE.rpk: {
       const publicKey = material(Security.identity, "the device's public key");
       const privateKey = material(Security.secretKey, "the private key");
       const serverPublicKey = material(Security.serverKey, "the server's public key");
@@ -69,7 +67,7 @@ export function credentialOf(instance: ObjectInstance): Credential {
         );
       return { mode: "rpk", publicKey, privateKey, serverPublicKey };
     }
-    case SecurityMode.x509: {
+    case SECURITY_MODE.x509: {
       const certificates = splitDer(material(Security.identity, "the device's certificate"));
       const privateKey = material(Security.secretKey, "the private key");
       const [own] = certificates.map((der) => readCertificate(der, `${at}/${Security.identity}`));
@@ -82,7 +80,7 @@ export function credentialOf(instance: ObjectInstance): Credential {
       readCertificate(trusted, `${at}/${Security.serverKey}`);
       return { mode: "x509", certificates, privateKey, trust: trustOf(instance, trusted) };
     }
-    case SecurityMode.nosec:
+    case SECURITY_MODE.nosec:
       return { mode: "nosec" };
     default:
       throw new NoBootstrapAccount(

@@ -1,11 +1,11 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { utf8 } from "../lib/bytes.ts";
 import { errorText, InvalidInput } from "../lib/errors.ts";
-import { multiple, type ObjectInstance, objectInstance, type Resource, single } from "../lwm2m/index.ts";
+import { multiple, type ObjectInstance, objectInstance, type Resource, SECURITY_MODE, single } from "../lwm2m/index.ts";
 import type { Recipe } from "../naming/index.ts";
 import { bootstrapAccount } from "./account.ts";
 import { berthObject } from "./berth-object.ts";
-import { CertificateUsage, SecurityMode } from "./credential.ts";
+import { CertificateUsage } from "./credential.ts";
 import { DEVICE_OBJECT, SECURITY_OBJECT, Security } from "./objects.ts";
 import { ObjectTree } from "./tree.ts";
 
@@ -87,11 +87,11 @@ interface CredentialResources {
 function credentialResources({ uri, identity, psk, x509, rpk }: FactorySettings): CredentialResources {
   if ([psk, x509, rpk].filter((given) => given !== undefined).length > 1)
     throw new InvalidInput("give one of psk, x509 and rpk: a device has one credential");
-  if (uri.toLowerCase().startsWith("coap:")) return { mode: SecurityMode.nosec };
+  if (uri.toLowerCase().startsWith("coap:")) return { mode: SECURITY_MODE.nosec };
   if (rpk !== undefined) {
     const key = privateKey(rpk.key, "rpk.key");
     const server = publicKeyDer(rpk.serverPublicKey, "rpk.serverPublicKey");
-    return { mode: SecurityMode.rpk, own: spki(createPublicKey(key)), server, secret: pkcs8(key) };
+    return { mode: SECURITY_MODE.rpk, own: spki(createPublicKey(key)), server, secret: pkcs8(key) };
   }
   if (x509 !== undefined) {
     const { serverCertificate, ca } = x509;
@@ -99,7 +99,7 @@ function credentialResources({ uri, identity, psk, x509, rpk }: FactorySettings)
     if (trusted === undefined || (serverCertificate !== undefined && ca !== undefined))
       throw new InvalidInput("x509: give serverCertificate or ca, and not both");
     return {
-      mode: SecurityMode.x509,
+      mode: SECURITY_MODE.x509,
       own: bytes(Buffer.concat(certificates(x509.certificate, "x509.certificate"))),
       server: onlyCertificate(trusted, serverCertificate === undefined ? "x509.ca" : "x509.serverCertificate"),
       secret: pkcs8(privateKey(x509.key, "x509.key")),
@@ -107,7 +107,7 @@ function credentialResources({ uri, identity, psk, x509, rpk }: FactorySettings)
     };
   }
   const own = typeof identity === "string" ? utf8(identity) : identity;
-  return { mode: SecurityMode.psk, ...optional("own", own), ...optional("secret", psk) };
+  return { mode: SECURITY_MODE.psk, ...optional("own", own), ...optional("secret", psk) };
 }
 
 function privateKey(material: KeyMaterial, what: string): KeyObject {

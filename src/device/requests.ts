@@ -1,6 +1,6 @@
 import type { CoapRequest } from "../coap/index.ts";
 import { isPackFormat } from "../lwm2m/index.ts";
-import type { Target } from "../naming/index.ts";
+import { isIpLiteral, type Target } from "../naming/index.ts";
 
 const COAP_PORT = 5683;
 const COAPS_PORT = 5684;
@@ -8,11 +8,6 @@ const COAPS_PORT = 5684;
 /** The port a bootstrap URI means (RFC 7252 sections 6.1 and 6.2). */
 export function portOf(target: Target): number {
   return target.port ?? (target.scheme === "coaps" ? COAPS_PORT : COAP_PORT);
-}
-
-/** Whether a host is a literal address: it goes into no Uri-Host and no SNI. */
-function isLiteral(host: string): boolean {
-  return host.startsWith("[") || /^\d+(\.\d+){3}$/.test(host);
 }
 
 /** What a device asks of its bootstrap server. */
@@ -46,7 +41,8 @@ export function toRequest(question: Question, target: Target, endpoint: string, 
   const query = target.query === undefined || target.query === "" ? [] : target.query.split("&");
   const path = segments.map(unescaped);
   const start = [...query.map(unescaped), `ep=${endpoint}`];
-  const uriHost = isLiteral(target.host) ? {} : { uriHost: target.host };
+  // Uri-Host is for names (RFC 7252 section 6.4).
+  const uriHost = isIpLiteral(target.host) ? {} : { uriHost: target.host };
   if (question.kind === "pack") {
     return { method: "GET", path: [...path, "bspack"], query: [...start, `acc=${links}`], accept: question.format, ...uriHost };
   }

@@ -39,6 +39,7 @@ export { compileProfile } from "./profile-compile.ts";
 export { parseProfile, profileWarnings } from "./profile-parse.ts";
 export { resolveProfile } from "./profile-resolve.ts";
 export { fitsRange, type ValueRange } from "./range.ts";
+export { SECURITY_MODE } from "./security-mode.ts";
 export type { SenmlRecord } from "./senml-pack.ts";
 export type {
   BootstrapPlan,

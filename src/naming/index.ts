@@ -21,6 +21,6 @@ export {
   stepsToTry,
   usesCounter,
 } from "./steps.ts";
-export { isIpLiteral, parseTarget, type Target } from "./target.ts";
+export { hasIpHost, isIpLiteral, parseTarget, type Target } from "./target.ts";
 export { derivative, type NamingInput, type TemporaryUri, temporaryUri } from "./temporary-uri.ts";
 export { takeToken } from "./token.ts";

@@ -79,6 +79,13 @@ export function isIpLiteral(host: string): boolean {
   return host.startsWith("[") || (/^\d+(\.\d+){3}$/.test(host) && host.split(".").every((part) => Number(part) <= 255));
 }
 
+/** Whether the host of a URI is an IP address; it is not where there is no host. */
+export function hasIpHost(uri: string): boolean {
+  const [, , authority = ""] = URI.exec(uri) ?? [];
+  const [, , host = ""] = AUTHORITY.exec(authority) ?? [];
+  return isIpLiteral(host);
+}
+
 /** What is wrong with a lower-case host name (N5: LDH labels of RFC 1123 section 2.1, lengths), or undefined. */
 export function hostProblem(host: string): string | undefined {
   if (host.length > MAX_NAME) return `the host name has ${host.length} characters, at most ${MAX_NAME} are allowed`;

@@ -1,5 +1,5 @@
-import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { Agent, type IncomingMessage } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
 import {
   ASSIGNMENTS_PATH,
   type AssignmentEvent,
@@ -11,6 +11,7 @@ import {
 import type { Milliseconds } from "../lib/clock.ts";
 import { BerthError, errorText } from "../lib/errors.ts";
 import { parseWith } from "../lib/schema.ts";
+import { responseTo, sendRequest } from "./http-request.ts";
 
 /** The balancer could not be reached (`balancer-unreachable`), or answered with an error (its code). */
 export class ControlError extends BerthError {}
@@ -84,24 +85,16 @@ export class ControlClient {
     this.#agent.destroy();
   }
 
-  #send(method: string, path: string, body: string | undefined): Promise<IncomingMessage> {
+  async #send(method: string, path: string, body: string | undefined): Promise<IncomingMessage> {
     const { url, token, timeout = 10_000 } = this.#options;
-    const target = new URL(path, url);
-    const make = target.protocol === "https:" ? httpsRequest : httpRequest;
-    return new Promise((resolve, reject) => {
-      const request: ClientRequest = make(target, {
-        method,
-        agent: this.#agent,
-        headers: {
-          authorization: `Bearer ${token}`,
-          ...(body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
-        },
-      });
-      request.setTimeout(timeout, () => request.destroy(new Error(`no answer in ${timeout} ms`)));
-      request.on("error", (error) => reject(this.#unreachable(error)));
-      request.on("response", resolve);
-      request.end(body);
-    });
+    const headers = { authorization: `Bearer ${token}` };
+    const request = sendRequest(new URL(path, url), { method, agent: this.#agent, headers, body });
+    request.setTimeout(timeout, () => request.destroy(new Error(`no answer in ${timeout} ms`)));
+    try {
+      return await responseTo(request);
+    } catch (error) {
+      throw this.#unreachable(error);
+    }
   }
 
   #unreachable(error: unknown): ControlError {

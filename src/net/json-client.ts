@@ -1,8 +1,9 @@
-import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import { isIP } from "node:net";
+import { Agent, type ClientRequest, type IncomingMessage } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
+import { isLoopback } from "../lib/address.ts";
 import type { Milliseconds } from "../lib/clock.ts";
 import { BerthError, errorText, InvalidInput } from "../lib/errors.ts";
+import { responseTo, sendRequest } from "./http-request.ts";
 
 /** Options of {@link JsonClient}. */
 export interface JsonClientOptions {
@@ -107,19 +108,14 @@ export class JsonClient {
     const { url, token } = this.#options;
     const target = new URL(url);
     target.pathname = [target.pathname.replace(/\/+$/, ""), ...path.map(encodeURIComponent)].join("/");
-    const make = target.protocol === "https:" ? httpsRequest : httpRequest;
-    const request = make(target, {
+    const authorization = token === undefined ? {} : { authorization: authorizationOf(token) };
+    return sendRequest(target, {
       method,
       agent: this.#agent,
+      headers: { accept: "application/json", ...authorization },
+      body,
       signal,
-      headers: {
-        accept: "application/json",
-        ...(token === undefined ? {} : { authorization: authorizationOf(token) }),
-        ...(body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
-      },
     });
-    request.end(body);
-    return request;
   }
 
   async #textOf(response: IncomingMessage): Promise<string> {
@@ -145,13 +141,6 @@ function asciiJson(body: unknown): string {
   return JSON.stringify(body).replaceAll(/[\u0080-\uffff]/g, escaped);
 }
 
-function responseTo(request: ClientRequest): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    request.on("error", reject);
-    request.on("response", resolve);
-  });
-}
-
 function checkedUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !["https:", "http:"].includes(url.protocol)) {
@@ -162,14 +151,10 @@ function checkedUrl(text: string): URL {
       `url: user and password do not belong into the URL of ${url.host}; give them as token, "user:password"`,
     );
   }
-  if (url.protocol === "http:" && !isLoopback(url.hostname)) {
+  if (url.protocol === "http:" && url.hostname !== "localhost" && !isLoopback(url.hostname.replace(/^\[(.*)\]$/, "$1"))) {
     throw new InvalidInput(`url: ${url.origin} is without TLS and not on this host; keys travel over it, so use https`);
   }
   return url;
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "[::1]" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
 /** A bearer token holds no colon (RFC 6750 section 2.1), and Basic needs one (RFC 7617 section 2). */
