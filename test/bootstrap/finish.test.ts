@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ContentFormat, encodeContent, objectInstance, single } from "../../src/lwm2m/index.ts";
-import { begin, type Content, configure, type LockstepDevice, World } from "./lockstep.ts";
+import { begin, type Content, configure, deletes, type LockstepDevice, World } from "./lockstep.ts";
 
 /** What the device has after {@link configure}. */
 const CONFIGURED = "</>;lwm2m=1.1,</0/0>,</0/10>;ssid=101,</1/10>;ssid=101";
@@ -20,6 +20,13 @@ function servers(id: number, resources: readonly number[]): Content {
     all.filter((resource) => resources.includes(resource.id)),
   );
   return { contentFormat: ContentFormat.tlv, payload: encodeContent(ContentFormat.tlv, [1], [instance]) };
+}
+
+/** Answers Discover after that: the instance of /1 is not there. */
+function showsNoServer(device: LockstepDevice): void {
+  device.hears("CON GET / accept=40");
+  device.answers("2.05", "</>;lwm2m=1.1,</0/0>,</0/10>;ssid=101,</1>");
+  device.hears("CON GET /1 accept=11542");
 }
 
 /** Everything up to Finish, which is answered 4.06. */
@@ -45,9 +52,7 @@ test("4.06 at Finish: what is missing is written again, once, and Finish repeate
   const world = new World();
   const device = world.device("id-urn:dev:1");
   refuses(device);
-  device.hears("CON GET / accept=40");
-  device.answers("2.05", "</>;lwm2m=1.1,</0/0>,</0/10>;ssid=101,</1>");
-  device.hears("CON GET /1 accept=11542");
+  showsNoServer(device);
   device.answers("2.05", { contentFormat: ContentFormat.tlv, payload: Buffer.alloc(0) });
   device.hears("CON PUT /1/10 11542");
   device.answers("2.04");
@@ -110,9 +115,7 @@ test("a question that is rejected with a Reset counts as refused", () => {
   assert.deepEqual(world.told(), ["commenced urn:dev:1", "failed urn:dev:1 finish-failed"]);
   const other = world.device("id-urn:dev:1");
   refuses(other);
-  other.hears("CON GET / accept=40");
-  other.answers("2.05", "</>;lwm2m=1.1,</0/0>,</0/10>;ssid=101,</1>");
-  other.hears("CON GET /1 accept=11542");
+  showsNoServer(other);
   other.empties("RST");
   other.hears("CON PUT /1/10 11542");
 });
@@ -121,9 +124,7 @@ test("a second 4.06 is the end", () => {
   const world = new World();
   const device = world.device("id-urn:dev:1");
   refuses(device);
-  device.hears("CON GET / accept=40");
-  device.answers("2.05", "</>;lwm2m=1.1,</0/0>,</0/10>;ssid=101,</1>");
-  device.hears("CON GET /1 accept=11542");
+  showsNoServer(device);
   device.answers("4.05");
   device.hears("CON PUT /1/10 11542");
   device.answers("2.04");
@@ -138,10 +139,7 @@ test("Read asks for the format the device takes, and goes on in the next when th
   const world = new World();
   const device = world.device("id-urn:dev:1");
   begin(device, "POST /bs?ep=urn:dev:1&pct=112");
-  for (const line of ["CON DELETE /0", "CON DELETE /1"]) {
-    device.hears(line);
-    device.answers("2.02");
-  }
+  deletes(device);
   for (const line of ["CON PUT /0/10 112", "CON PUT /1/10 112"]) {
     device.hears(line);
     device.answers("2.04");

@@ -1,82 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { SecurityEntry, SecurityStore, Undo } from "../../src/bootstrap/index.ts";
+import type { SecurityStore } from "../../src/bootstrap/index.ts";
 import { toHex } from "../../src/lib/bytes.ts";
 import { BerthError } from "../../src/lib/errors.ts";
 import { decodeContent, resourceValue } from "../../src/lwm2m/index.ts";
-import { assignment, configure, type LockstepDevice, PROFILE, World, type WorldOptions } from "./lockstep.ts";
-
-/** One server whose key is made on the spot. */
-const FRESH = {
-  ...PROFILE,
-  servers: [
-    {
-      uri: "coaps://lwm2m.example.com:5684",
-      shortServerId: 101,
-      security: { mode: "fresh-psk", identity: "{endpoint}", securityStore: "main" },
-    },
-  ],
-};
-
-/** A security store that answers when the test says so, and writes down what it is asked. */
-class Shelf implements SecurityStore {
-  readonly lines: string[] = [];
-  /** Whether it answers at once. */
-  prompt = true;
-  failure: Error | undefined;
-  undoFailure: Error | undefined;
-  /** Whether a call that is ended early ends. */
-  obedient = true;
-  held: SecurityEntry | undefined;
-  readonly #waiting: (() => void)[] = [];
-
-  async put(entry: SecurityEntry, signal?: AbortSignal): Promise<Undo> {
-    this.lines.push(`put ${entry.endpoint}`);
-    await this.#turn(signal);
-    if (this.failure !== undefined) throw this.failure;
-    const before = this.held;
-    this.held = entry;
-    return async () => {
-      this.lines.push(`undo ${entry.endpoint}`);
-      await this.#turn();
-      if (this.undoFailure !== undefined) throw this.undoFailure;
-      this.held = before;
-    };
-  }
-
-  /** Answers the calls that wait. */
-  answers(): void {
-    for (const answer of this.#waiting.splice(0)) answer();
-  }
-
-  #turn(signal?: AbortSignal): Promise<void> {
-    if (this.prompt) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      this.#waiting.push(resolve);
-      if (this.obedient) signal?.addEventListener("abort", () => reject(new Error("ended early")));
-    });
-  }
-}
-
-function worldWith(stores: Record<string, SecurityStore>, options: WorldOptions = {}): World {
-  return new World({
-    profiles: { default: FRESH },
-    ...options,
-    service: { ...options.service, securityStores: new Map(Object.entries(stores)) },
-  });
-}
-
-/** Lets promises that are done run what waits for them. */
-async function settled(): Promise<void> {
-  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
-}
-
-/** The key in a write of /0/10, in TLV. */
-function keyIn(payload: Uint8Array): string {
-  const [instance] = decodeContent(11542, [0, 10], payload);
-  assert.ok(instance !== undefined);
-  return toHex(resourceValue(instance, 5, "opaque") ?? new Uint8Array());
-}
+import { assignment, configure, deletes, type LockstepDevice, type World } from "./lockstep.ts";
+import { FRESH, keyIn, Shelf, settled, worldWith } from "./shelf.ts";
 
 test("the key is in the security store before the device is answered, and the device gets the same", async () => {
   /*
@@ -103,10 +32,7 @@ test("the key is in the security store before the device is answered, and the de
   await settled();
   device.hears("CON 2.04");
   device.empties("ACK");
-  device.hears("CON DELETE /0");
-  device.answers("2.02");
-  device.hears("CON DELETE /1");
-  device.answers("2.02");
+  deletes(device);
   const { payload } = device.hears("CON PUT /0/10 11542");
   assert.ok(shelf.held !== undefined);
   assert.equal(shelf.held.identity, "urn:dev:1");

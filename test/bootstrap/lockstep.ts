@@ -297,16 +297,20 @@ export function begin(device: LockstepDevice, request = "POST /bs?ep=urn:dev:1")
   device.hears("ACK 2.04");
 }
 
+/** Answers the deletes of {@link PROFILE}, with which its session begins. */
+export function deletes(device: LockstepDevice): void {
+  for (const line of ["CON DELETE /0", "CON DELETE /1"]) {
+    device.hears(line);
+    device.answers("2.02");
+  }
+}
+
 /** Answers what {@link PROFILE} does up to Finish, which is heard but not answered. */
 export function configure(device: LockstepDevice): void {
-  for (const [line, code] of [
-    ["CON DELETE /0", "2.02"],
-    ["CON DELETE /1", "2.02"],
-    ["CON PUT /0/10 11542", "2.04"],
-    ["CON PUT /1/10 11542", "2.04"],
-  ] as const) {
+  deletes(device);
+  for (const line of ["CON PUT /0/10 11542", "CON PUT /1/10 11542"]) {
     device.hears(line);
-    device.answers(code);
+    device.answers("2.04");
   }
   device.hears("CON POST /bs");
 }

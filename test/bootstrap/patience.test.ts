@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { begin, configure, World } from "./lockstep.ts";
+import { begin, configure, deletes, World } from "./lockstep.ts";
 
 test("an unanswered request is sent again, then once more under a new message id, and after 30 s the session fails", () => {
   /*
@@ -66,10 +66,7 @@ test("a request in another format is another request, with two tries and 30 s of
   const world = new World();
   const device = world.device("id-urn:dev:1");
   begin(device, "POST /bs?ep=urn:dev:1&pct=112");
-  for (const line of ["CON DELETE /0", "CON DELETE /1"]) {
-    device.hears(line);
-    device.answers("2.02");
-  }
+  deletes(device);
   const first = device.hears("CON PUT /0/10 112");
   while (device.heard.at(-1)?.messageId === undefined || device.heard.at(-1)?.messageId === first.messageId) world.passes(500);
   device.heard.splice(0, device.heard.length - 1);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assignment, begin, configure, PROFILE, World } from "./lockstep.ts";
+import { assignment, begin, configure, deletes, PROFILE, World } from "./lockstep.ts";
 
 test("a session: request, deletes, writes, Finish", () => {
   /*
@@ -103,10 +103,7 @@ test("a failed Write fails the session, and the log and the balancer learn which
   const world = new World();
   const device = world.device("id-urn:dev:1");
   begin(device);
-  device.hears("CON DELETE /0");
-  device.answers("2.02");
-  device.hears("CON DELETE /1");
-  device.answers("2.02");
+  deletes(device);
   device.hears("CON PUT /0/10 11542");
   device.answers("4.04");
   device.hearsNothing();
@@ -137,10 +134,7 @@ test("a Write whose format the device cannot read goes out in the next format th
     const world = new World();
     const device = world.device("id-urn:dev:1");
     begin(device, "POST /bs?ep=urn:dev:1&pct=112");
-    device.hears("CON DELETE /0");
-    device.answers("2.02");
-    device.hears("CON DELETE /1");
-    device.answers("2.02");
+    deletes(device);
     device.hears("CON PUT /0/10 112");
     device.answers(refusal);
     device.hears("CON PUT /0/10 11542");
@@ -159,10 +153,7 @@ test("each format has a payload of its own: that which the profile makes in it",
   const written = (preference: string, refusals: number): Buffer => {
     const device = world.device("id-urn:dev:1");
     begin(device, `POST /bs?ep=urn:dev:1${preference}`);
-    for (const line of ["CON DELETE /0", "CON DELETE /1"]) {
-      device.hears(line);
-      device.answers("2.02");
-    }
+    deletes(device);
     for (let refused = 0; refused < refusals; refused++) {
       device.heard.splice(0, device.heard.length - 1);
       const format = [112, 11542][refused];
@@ -179,10 +170,7 @@ test("a Write that is refused for another reason is not tried in another format"
   const world = new World();
   const device = world.device("id-urn:dev:1");
   begin(device, "POST /bs?ep=urn:dev:1&pct=112");
-  for (const line of ["CON DELETE /0", "CON DELETE /1"]) {
-    device.hears(line);
-    device.answers("2.02");
-  }
+  deletes(device);
   device.hears("CON PUT /0/10 112");
   device.answers("5.00");
   device.hearsNothing();
@@ -227,10 +215,7 @@ test("pct chooses the format of the writes", () => {
   ] as const) {
     const device = new World().device("id-urn:dev:1");
     begin(device, `POST /bs?ep=urn:dev:1${preference}`);
-    for (const line of ["CON DELETE /0", "CON DELETE /1"]) {
-      device.hears(line);
-      device.answers("2.02");
-    }
+    deletes(device);
     device.hears(`CON PUT /0/10 ${format}`);
   }
 });

@@ -6,8 +6,8 @@ import { after, before, describe, test } from "node:test";
 import type { DtlsServerOptions } from "../../src/dtls/index.ts";
 import { utf8 } from "../../src/lib/bytes.ts";
 import { encodeContent } from "../../src/lwm2m/index.ts";
-import { openUdp, systemClock, systemRandom, Ticker } from "../../src/net/index.ts";
-import { ScriptedServer, security, server } from "../device/scripted-server.ts";
+import { openScripted } from "../device/on-sockets.ts";
+import { type ScriptedServer, security, server } from "../device/scripted-server.ts";
 import { makeKey, noCertificates, testPki } from "../support/certificates.ts";
 import { berth, berthMany, type Ended } from "../support/program.ts";
 
@@ -27,27 +27,11 @@ async function withServer<T>(
   secure: boolean | Partial<DtlsServerOptions>,
   use: (scripted: ScriptedServer, port: number) => Promise<T>,
 ): Promise<T> {
-  const ticker = new Ticker(systemClock);
-  let receive: ((bytes: Uint8Array, from: { address: string; port: number }) => void) | undefined;
-  const socket = await openUdp({
-    address: "127.0.0.1",
-    port: 0,
-    onDatagram: (bytes, address, port) => receive?.(bytes, { address, port }),
-  });
+  const { scripted, port, close } = await openScripted({ secure });
   try {
-    const surroundings = {
-      clock: systemClock,
-      random: systemRandom,
-      machines: ticker,
-      listen: (_address: string, _port: number, receiver: typeof receive) => {
-        receive = receiver;
-      },
-      send: (bytes: Uint8Array, _from: unknown, to: { address: string; port: number }) => socket.send(bytes, to.port, to.address),
-    };
-    return await use(new ScriptedServer(surroundings, { address: "127.0.0.1", port: socket.port }, secure), socket.port);
+    return await use(scripted, port);
   } finally {
-    ticker.stop();
-    await socket.close();
+    await close();
   }
 }
 

@@ -7,8 +7,17 @@ import { fileURLToPath } from "node:url";
 import { type DeviceState, describeTree, factoryTree, isConfigured, StateFile } from "../../src/device/index.ts";
 import { toHex } from "../../src/lib/bytes.ts";
 import { BERTH_OBJECT, single } from "../../src/lwm2m/index.ts";
-import { openUdp, systemClock, systemRandom, Ticker, type UdpSocket } from "../../src/net/index.ts";
-import { bootstrapAccount, DELETE_ALL, FINISH, PSK, ScriptedServer, security, server, write } from "../device/scripted-server.ts";
+import { openScripted, type ServerOnSockets } from "../device/on-sockets.ts";
+import {
+  bootstrapAccount,
+  DELETE_ALL,
+  FINISH,
+  PSK,
+  type ScriptedServer,
+  security,
+  server,
+  write,
+} from "../device/scripted-server.ts";
 import { berth, type Ended, startBerth } from "../support/program.ts";
 
 /* A device whose process is killed, as the power fails in the field: `berth device --state`, on loopback, kill -9. */
@@ -20,8 +29,7 @@ const WRITES = (uri: string) => [security(123), server(123), bootstrapAccount(7,
 const CONFIGURED = ["/0/1", "/0/7", "/1/0", "/3/0"];
 const FACTORY = ["/0/0", "/3/0"];
 
-const ticker = new Ticker(systemClock);
-let socket: UdpSocket;
+let onSockets: ServerOnSockets;
 let scripted: ScriptedServer;
 let folder = "";
 let path = "";
@@ -30,26 +38,9 @@ let flags: readonly string[] = [];
 let heard: () => void = () => {};
 
 before(async () => {
-  let receive: ((bytes: Uint8Array, from: { address: string; port: number }) => void) | undefined;
-  socket = await openUdp({
-    address: "127.0.0.1",
-    port: 0,
-    onDatagram: (bytes, address, port) => {
-      heard();
-      receive?.(bytes, { address, port });
-    },
-  });
-  const surroundings = {
-    clock: systemClock,
-    random: systemRandom,
-    machines: ticker,
-    listen: (_address: string, _port: number, receiver: typeof receive) => {
-      receive = receiver;
-    },
-    send: (bytes: Uint8Array, _from: unknown, to: { address: string; port: number }) => socket.send(bytes, to.port, to.address),
-  };
-  scripted = new ScriptedServer(surroundings, { address: "127.0.0.1", port: socket.port });
-  const uri = `coaps://127.0.0.1:${socket.port}`;
+  onSockets = await openScripted({ heard: () => heard() });
+  scripted = onSockets.scripted;
+  const uri = `coaps://127.0.0.1:${onSockets.port}`;
   scripted.script = [DELETE_ALL, ...WRITES(uri), FINISH];
   folder = mkdtempSync(join(tmpdir(), "berth-device-"));
   path = join(folder, "device.json");
@@ -58,8 +49,7 @@ before(async () => {
 });
 
 after(async () => {
-  ticker.stop();
-  await socket.close();
+  await onSockets.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -183,7 +173,10 @@ test("settings that do not go together are told, and not written into the file",
 
 test("an account whose time is over is purged from the file when the device starts (/0/x/12)", async () => {
   fresh();
-  const tree = factoryTree({ uri: `coaps://127.0.0.1:${socket.port}`, identity: "dev-1", psk: PSK }).with(security(1), server(1));
+  const tree = factoryTree({ uri: `coaps://127.0.0.1:${onSockets.port}`, identity: "dev-1", psk: PSK }).with(
+    security(1),
+    server(1),
+  );
   new StateFile(path).save({ tree, accountExpires: Date.now() - 1000 });
   const ended: Ended = await berth(flags);
   assert.equal(ended.code, 0, ended.stderr);

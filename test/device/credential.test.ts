@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { describe, test } from "node:test";
 import { describeTree, type FactorySettings, factoryTree, type ObjectTree } from "../../src/device/index.ts";
-import { loadOpenSsl, OpenSslTooOld, type ServerX509 } from "../../src/dtls/index.ts";
+import type { ServerX509 } from "../../src/dtls/index.ts";
 import { utf8 } from "../../src/lib/bytes.ts";
 import { objectInstance, resourceValue, single } from "../../src/lwm2m/index.ts";
 import { temporaryUri } from "../../src/naming/index.ts";
 import { type Issued, makeKey, noCertificates, TestCa, testPki } from "../support/certificates.ts";
-import { needsCurrentNode, runInCurrentNode } from "../support/tools.ts";
+import { needsCurrentNode, rawPublicKeysMissing, runInCurrentNode } from "../support/tools.ts";
 import { BERTH_1, ENDPOINT, HERE, type Story, start, URI } from "./client-fixture.ts";
 import { FACTORY, pathsOf } from "./operation-fixture.ts";
 import { FINISH, GOOD_SCRIPT, PSK, ScriptedServer, write } from "./scripted-server.ts";
@@ -174,15 +174,7 @@ describe("a device with a certificate", { skip: noCertificates }, () => {
 describe("a device with a raw public key", () => {
   const [own, here] = [makeKey(), makeKey()];
   const rpk = { key: own.privateKey, serverPublicKey: here.publicKey };
-  const tooOld = ((): boolean => {
-    try {
-      void loadOpenSsl().rawPublicKeys;
-      return false;
-    } catch (error) {
-      if (error instanceof OpenSslTooOld) return true;
-      throw error;
-    }
-  })();
+  const tooOld = rawPublicKeysMissing() !== false;
 
   test("has it in /0/x/3, made of its private key in /0/x/5, and the server's in /0/x/4", () => {
     const tree = factoryTree({ uri: URI, rpk });

@@ -10,15 +10,15 @@ import { decode, encode, type Packet } from "dns-packet";
 import { BootstrapClient, factoryTree, runFleet, systemEnvironment } from "../../src/device/index.ts";
 import { utf8 } from "../../src/lib/bytes.ts";
 import { builtInRecipe, temporaryUri } from "../../src/naming/index.ts";
-import { openUdp, systemClock, systemRandom, Ticker, type UdpSocket } from "../../src/net/index.ts";
-import { PSK, ScriptedServer } from "./scripted-server.ts";
+import { openUdp, type UdpSocket } from "../../src/net/index.ts";
+import { openScripted } from "./on-sockets.ts";
+import { PSK } from "./scripted-server.ts";
 
 /* The same devices on real sockets, with a real resolver and the real clock, all on the loopback interface. */
 
 const RECIPE = builtInRecipe("berth-1");
 const names = new Map<string, string>();
-const ticker = new Ticker(systemClock);
-const sockets: UdpSocket[] = [];
+const servers: { close(): Promise<void> }[] = [];
 let resolvers: string[] = [];
 let uri = "";
 let uri6 = "";
@@ -29,15 +29,14 @@ before(async () => {
     port: 0,
     onDatagram: (bytes, address, port) => dns.send(answer(bytes), port, address),
   });
-  sockets.push(dns);
+  servers.push(dns);
   resolvers = [`127.0.0.1:${dns.port}`];
   uri = `coaps://bs.example.com:${await serve("127.0.0.1")}`;
   uri6 = `coaps://bs.example.com:${await serve("::1")}`;
 });
 
 after(async () => {
-  ticker.stop();
-  for (const socket of sockets) await socket.close();
+  for (const server of servers) await server.close();
 });
 
 function answer(query: Uint8Array): Uint8Array {
@@ -55,26 +54,9 @@ function answer(query: Uint8Array): Uint8Array {
 }
 
 async function serve(address: string): Promise<number> {
-  let receive: ((bytes: Uint8Array, from: { address: string; port: number }) => void) | undefined;
-  const socket = await openUdp({
-    address,
-    port: 0,
-    onDatagram: (bytes, from, port) => receive?.(bytes, { address: from, port }),
-  });
-  sockets.push(socket);
-  new ScriptedServer(
-    {
-      clock: systemClock,
-      random: systemRandom,
-      machines: ticker,
-      listen: (_address, _port, receiver) => {
-        receive = receiver;
-      },
-      send: (bytes, _from, to) => socket.send(bytes, to.port, to.address),
-    },
-    { address, port: socket.port },
-  );
-  return socket.port;
+  const server = await openScripted({ address });
+  servers.push(server);
+  return server.port;
 }
 
 function name(endpoint: string, staticUri: string, address: string): void {

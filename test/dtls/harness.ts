@@ -15,6 +15,7 @@ import {
   type ServerX509,
 } from "../../src/dtls/index.ts";
 import { type Milliseconds, VirtualClock } from "../../src/lib/clock.ts";
+import type { Random } from "../../src/lib/random.ts";
 import { type Issued, testPki } from "../support/certificates.ts";
 
 export const KEY: Uint8Array = Buffer.from("00112233445566778899aabbccddeeff", "hex");
@@ -216,4 +217,20 @@ export function firstHello(options: Partial<DtlsClientOptions> = {}): Buffer {
   client.connect(START);
   client.close(START);
   return hello;
+}
+
+/** Records of all types, epochs to come and lengths up to 99, of random content, that nobody encrypted. */
+export function* strangeRecords(random: Random): Generator<Buffer> {
+  for (const epoch of [1, 2, 65_535]) {
+    for (const type of [0, 20, 21, 22, 23, 24, 25]) {
+      for (let length = 0; length < 100; length++) {
+        const record = Buffer.concat([Buffer.alloc(13), random.bytes(length)]);
+        record.set([type, 0xfe, 0xfd]);
+        record.writeUInt16BE(epoch, 3);
+        record.writeUIntBE(1000 + length, 5, 6);
+        record.writeUInt16BE(length, 11);
+        yield record;
+      }
+    }
+  }
 }

@@ -4,24 +4,16 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
-import { loadOpenSsl, OpenSslTooOld } from "../../src/dtls/index.ts";
 import { makeKey, TestCa } from "../support/certificates.ts";
 import { hexOf, System } from "../support/system.ts";
+import { rawPublicKeysMissing } from "../support/tools.ts";
 import { until } from "../support/until.ts";
 import { buildLeshan, leshan, noLeshan } from "./leshan.ts";
 import { noWakaama, wakaama } from "./wakaama.ts";
 
 const SERVER_KEY = "00112233445566778899aabbccddeeff";
 
-const noRawKeys: string | false = ((): string | false => {
-  try {
-    void loadOpenSsl().rawPublicKeys;
-    return false;
-  } catch (error) {
-    if (error instanceof OpenSslTooOld) return error.message;
-    throw error;
-  }
-})();
+const noRawKeys = rawPublicKeysMissing();
 
 suite("clients of other projects", () => {
   const folder = mkdtempSync(join(tmpdir(), "berth-peers-"));

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { loadOpenSsl, OpenSslTooOld } from "../../src/dtls/index.ts";
 
 /** Where a program is that tests run, or undefined if it is not installed. */
 function findTool(name: string): string | undefined {
@@ -46,4 +47,15 @@ export function runInCurrentNode(file: string): string {
   const { status, stdout, stderr } = spawnSync(currentNode() ?? "", args, { env, encoding: "utf8" });
   assert.equal(status, 0, stdout + stderr);
   return stdout;
+}
+
+/** Why this Node cannot speak raw public keys; false if it can. */
+export function rawPublicKeysMissing(): string | false {
+  try {
+    void loadOpenSsl().rawPublicKeys;
+    return false;
+  } catch (error) {
+    if (error instanceof OpenSslTooOld) return error.message;
+    throw error;
+  }
 }
