@@ -28,6 +28,26 @@ export interface JsonClientOptions {
 export interface JsonAnswer {
   readonly status: number;
   readonly text: string;
+  /** The ETag of what was answered, where the server says one (RFC 9110 section 8.8.3). */
+  readonly etag?: string;
+}
+
+/** What a call may say beside method and path. */
+export interface CallOptions {
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  readonly signal?: AbortSignal | undefined;
+  /** The answer is 304, without text, where what is asked for still has this ETag (RFC 9110 section 13.1.2). */
+  readonly ifNoneMatch?: string | undefined;
+}
+
+/** A call as it is made: its body is JSON already, and its signal ends it in time. */
+interface Call {
+  readonly method: string;
+  readonly path: readonly string[];
+  readonly body: string | undefined;
+  readonly signal: AbortSignal;
+  readonly ifNoneMatch: string | undefined;
 }
 
 /**
@@ -71,11 +91,13 @@ export class JsonClient {
    * @param path parts that are appended to the URL's path, each percent-encoded; none of them empty, `.` or `..`
    * @throws HttpFailure
    */
-  async call(method: string, path: readonly string[], body?: unknown, signal?: AbortSignal): Promise<JsonAnswer> {
+  async call(method: string, path: readonly string[], options: CallOptions = {}): Promise<JsonAnswer> {
+    const { signal, ifNoneMatch } = options;
+    const body = options.body === undefined ? undefined : asciiJson(options.body);
     const timeout = AbortSignal.timeout(this.#options.timeout);
     const ended = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
     try {
-      return await this.#send(method, path, body === undefined ? undefined : asciiJson(body), ended);
+      return await this.#send({ method, path, body, signal: ended, ifNoneMatch });
     } catch (error) {
       if (signal?.aborted) throw this.#failure("http-cancelled", "the call was cancelled", error);
       if (timeout.aborted) throw this.#failure("http-timeout", `no answer in ${this.#options.timeout} ms`, error);
@@ -90,21 +112,23 @@ export class JsonClient {
     this.#agent.destroy();
   }
 
-  async #send(method: string, path: readonly string[], body: string | undefined, signal: AbortSignal): Promise<JsonAnswer> {
+  async #send(call: Call): Promise<JsonAnswer> {
     for (;;) {
-      const request = this.#request(method, path, body, signal);
+      const request = this.#request(call);
       try {
         const response = await responseTo(request);
-        return { status: response.statusCode ?? 0, text: await this.#textOf(response) };
+        const { etag } = response.headers;
+        const answer = { status: response.statusCode ?? 0, text: await this.#textOf(response) };
+        return etag === undefined ? answer : { ...answer, etag };
       } catch (error) {
         // Most often the server had closed it before, for having been idle. A new connection cannot get here.
-        const stale = request.reusedSocket && (error as NodeJS.ErrnoException).code === "ECONNRESET" && !signal.aborted;
+        const stale = request.reusedSocket && (error as NodeJS.ErrnoException).code === "ECONNRESET" && !call.signal.aborted;
         if (!stale) throw error;
       }
     }
   }
 
-  #request(method: string, path: readonly string[], body: string | undefined, signal: AbortSignal): ClientRequest {
+  #request({ method, path, body, signal, ifNoneMatch }: Call): ClientRequest {
     const { url, token } = this.#options;
     const target = new URL(url);
     target.pathname = [target.pathname.replace(/\/+$/, ""), ...path.map(encodeURIComponent)].join("/");
@@ -112,7 +136,11 @@ export class JsonClient {
     return sendRequest(target, {
       method,
       agent: this.#agent,
-      headers: { accept: "application/json", ...authorization },
+      headers: {
+        accept: "application/json",
+        ...authorization,
+        ...(ifNoneMatch === undefined ? {} : { "if-none-match": ifNoneMatch }),
+      },
       body,
       signal,
     });

@@ -79,7 +79,7 @@ test("a token is a bearer token; with a colon it is user and password (RFC 6750,
 test("parts of a path are encoded, and appended to the URL's with or without a slash at its end; JSON is ASCII", async () => {
   const { url, seen } = await server(() => ({ status: 200 }));
   await client({ url: `${url}/api/clients/` }).call("DELETE", ["urn:dev:a/b c?"]);
-  await client({ url: `${url}/api/clients` }).call("PUT", [], { é: "\u{1f600}" });
+  await client({ url: `${url}/api/clients` }).call("PUT", [], { body: { é: "\u{1f600}" } });
   assert.deepEqual(
     seen.map(({ method, path, body }) => `${method} ${path} ${body}`),
     ["DELETE /api/clients/urn%3Adev%3Aa%2Fb%20c%3F ", 'PUT /api/clients {"\\u00e9":"\\ud83d\\ude00"}'],
@@ -89,7 +89,7 @@ test("parts of a path are encoded, and appended to the URL's with or without a s
 test("a redirect is an answer and is not followed", async () => {
   const target = await server(() => ({ status: 200 }));
   const { url } = await server((_, response) => void response.writeHead(307, { location: target.url }).end());
-  assert.equal((await client({ url, token: "abc" }).call("PUT", [], {})).status, 307);
+  assert.equal((await client({ url, token: "abc" }).call("PUT", [], { body: {} })).status, 307);
   assert.equal(target.connections, 0);
 });
 
@@ -99,7 +99,7 @@ test("what never answers, answers too slowly or hangs up ends with an error, aft
   const slow = await server((_, response) => void response.writeHead(200).write("a"));
   await assert.rejects(client({ url: slow.url, timeout: 50 }).call("GET", []), fails("http-timeout"));
   const hangsUp = await server((_, response) => void response.socket?.destroy());
-  await assert.rejects(client({ url: hangsUp.url }).call("PUT", [], {}), fails("http-unreachable"));
+  await assert.rejects(client({ url: hangsUp.url }).call("PUT", [], { body: {} }), fails("http-unreachable"));
   const endsEarly = await server(
     (_, response) => void response.writeHead(200, { "content-length": 9 }).write("abc", () => response.socket?.end()),
   );
@@ -113,7 +113,7 @@ test("what never answers, answers too slowly or hangs up ends with an error, aft
 test("a call can be cancelled", async () => {
   const { url } = await server(() => undefined);
   const cancel = new AbortController();
-  const call = client({ url }).call("GET", [], undefined, cancel.signal);
+  const call = client({ url }).call("GET", [], { signal: cancel.signal });
   cancel.abort();
   await assert.rejects(call, fails("http-cancelled"));
 });
@@ -146,4 +146,13 @@ test("without TLS only this host may be called, and no URL says a password", () 
   for (const url of ["http://localhost:8080/a", "http://127.0.0.2/", "http://[::1]:8080", "https://example.com"]) {
     assert.doesNotThrow(() => client({ url }));
   }
+});
+
+test("an ETag is told, and what still has it is answered by 304 (RFC 9110 section 13.1.2)", async () => {
+  const { url } = await server(({ ifNoneMatch }) => {
+    return ifNoneMatch === '"one"' ? { status: 304 } : { status: 200, body: "[]", headers: { etag: '"one"' } };
+  });
+  const mine = client({ url });
+  assert.deepEqual(await mine.call("GET", []), { status: 200, text: "[]", etag: '"one"' });
+  assert.deepEqual(await mine.call("GET", [], { ifNoneMatch: '"one"' }), { status: 304, text: "" });
 });

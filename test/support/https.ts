@@ -59,11 +59,18 @@ export interface Seen {
   readonly method: string;
   readonly path: string;
   readonly authorization: string | undefined;
+  readonly ifNoneMatch: string | undefined;
   readonly body: string;
 }
 
 /** Answers a request: with status and body, or by doing something to the response itself. */
-export type Script = (request: Seen, response: ServerResponse) => { status: number; body?: string } | undefined;
+export type Script = (request: Seen, response: ServerResponse) => Answer | undefined;
+
+interface Answer {
+  readonly status: number;
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
 
 /** An HTTP(S) server on 127.0.0.1 that does as it is told. */
 export class ScriptedServer {
@@ -90,11 +97,12 @@ export class ScriptedServer {
       request.on("data", (part: Buffer) => parts.push(part));
       request.on("end", () => {
         const { method = "", url: path = "", headers } = request;
-        const seen: Seen = { method, path, authorization: headers.authorization, body: Buffer.concat(parts).toString() };
+        const { authorization, "if-none-match": ifNoneMatch } = headers;
+        const seen: Seen = { method, path, authorization, ifNoneMatch, body: Buffer.concat(parts).toString() };
         scripted.seen.push(seen);
         const answer = script(seen, response);
         if (answer === undefined) return;
-        response.writeHead(answer.status, { "content-type": "application/json" }).end(answer.body ?? "");
+        response.writeHead(answer.status, { "content-type": "application/json", ...answer.headers }).end(answer.body ?? "");
       });
     };
     const server = tls === undefined ? createHttpServer(handle) : createServer(tls, handle);

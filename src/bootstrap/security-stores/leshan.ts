@@ -128,7 +128,7 @@ export class LeshanSecurityStore implements SecurityStore {
 
   async #call(method: string, path: readonly string[], body?: Client, signal?: AbortSignal): Promise<JsonAnswer> {
     try {
-      return await this.#client.call(method, path, body, signal);
+      return await this.#client.call(method, path, { body, signal });
     } catch (error) {
       throw new SecurityStoreError("security-store-unreachable", `security store: ${errorText(error)}`, { cause: error });
     }
