@@ -20,6 +20,7 @@ import { Membership } from "./membership.ts";
 import { Profiles, type ReadProfile } from "./profiles.ts";
 import { Publisher } from "./publisher.ts";
 import { Registrar } from "./registrar.ts";
+import { NAME_WORK, Slices } from "./slices.ts";
 import { Spreader } from "./spreader.ts";
 import { checkTiming, type Timing } from "./timing.ts";
 import { Turns } from "./turns.ts";
@@ -185,12 +186,22 @@ export class Balancer implements Machine {
 
   /** Forgets a device. Returns false if it is not known. */
   async remove(endpoint: string): Promise<boolean> {
+    return (await this.removeAll([endpoint])) > 0;
+  }
+
+  /** Forgets devices, in one transaction. Returns how many of them were known. */
+  async removeAll(endpoints: readonly string[]): Promise<number> {
+    const { storage, breathe } = this.#options;
     return this.inTurn(async () => {
-      const device = this.fleet.byEndpoint(endpoint);
-      if (device === undefined) return false;
-      await this.#options.storage.devices.remove([endpoint]);
-      this.registrar.forget(device);
-      return true;
+      const known = new Set(endpoints.flatMap((endpoint) => this.fleet.byEndpoint(endpoint) ?? []));
+      if (known.size === 0) return 0;
+      await storage.devices.remove([...known].map(({ endpoint }) => endpoint));
+      const slices = new Slices(breathe);
+      for (const device of known) {
+        if (slices.spend(NAME_WORK)) await slices.rest();
+        this.registrar.forget(device);
+      }
+      return known.size;
     });
   }
 
