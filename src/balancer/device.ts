@@ -1,5 +1,6 @@
 import type { DeviceState, FailureCause, SecurityMode } from "../control/index.ts";
 import type { Instant } from "../lib/clock.ts";
+import type { Siting } from "./allocation/siting.ts";
 
 /** Stands for "no instance" where an instance's index is asked for. */
 export const NOWHERE = -1;
@@ -12,6 +13,7 @@ export interface Progress {
   /** The session in progress, or the last one. */
   readonly session: string | null;
   readonly commencedAt: Instant | null;
+  /** When the session before completed, until another one commences: a re-armed device keeps it. */
   readonly completedAt: Instant | null;
   readonly attempts: number;
   readonly failures: number;
@@ -45,6 +47,9 @@ export interface DeviceKind {
   readonly mode: SecurityMode;
   /** Name of the bootstrap profile. */
   readonly profile: string;
+  readonly group: string | null;
+  /** Where it is to be served. */
+  readonly siting: Siting;
 }
 
 /** A device in the balancer's memory. Keys are kept as hex, as that is how they travel, and the smallest form a string has. */
@@ -70,15 +75,20 @@ export type DeviceEvent =
   /** The session took longer than the deadline (B13). */
   | { readonly kind: "deadline" }
   /** Its instance is gone, and the session with it (B12). */
-  | { readonly kind: "instance-lost" };
+  | { readonly kind: "instance-lost" }
+  /** It may bootstrap again (B14). */
+  | { readonly kind: "rearmed" };
 
 /**
  * The state machine of a device: pending -> commenced -> completed, or back to pending (spec B5, B7, B13). News of
  * different instances may come in another order than things happened. So a completion is believed whatever session it
- * is of, as the device has its configuration, and is final (B14); a failure counts only for the session in progress.
+ * is of, as the device has its configuration, and is final until the device is re-armed (B14): then what is told late of
+ * the session that completed counts no more. A failure counts only for the session in progress.
  * @returns the same object when nothing changes
  */
 export function nextProgress(progress: Progress, event: DeviceEvent): Progress {
+  if (event.kind === "rearmed")
+    return progress.state === "completed" ? { ...progress, state: "pending", home: NOWHERE } : progress;
   if (progress.state === "completed") return progress;
   switch (event.kind) {
     case "commenced":
@@ -89,9 +99,11 @@ export function nextProgress(progress: Progress, event: DeviceEvent): Progress {
         home: event.instance,
         session: event.session,
         commencedAt: event.at,
+        completedAt: null,
         attempts: progress.attempts + 1,
       };
     case "completed":
+      if (progress.completedAt !== null && progress.session === event.session) return progress;
       return {
         ...progress,
         state: "completed",

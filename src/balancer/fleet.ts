@@ -1,6 +1,7 @@
 import type { DeviceState, SecurityMode } from "../control/index.ts";
 import type { Clock, Instant } from "../lib/clock.ts";
 import { InternalError } from "../lib/errors.ts";
+import type { Siting } from "./allocation/siting.ts";
 import { type Device, type DeviceKind, NEW_PROGRESS, NOWHERE, type Progress } from "./device.ts";
 
 /** What is known of a device before it has done anything. */
@@ -19,7 +20,7 @@ export class Fleet {
   readonly #byEndpoint: Map<string, Device> = new Map();
   /** Only those whose identity is not their endpoint, which are few. */
   readonly #byIdentity: Map<string, Device> = new Map();
-  readonly #kinds: Map<string, DeviceKind> = new Map();
+  readonly #kinds: Map<Siting, Map<string, DeviceKind>> = new Map();
   readonly #counts: Counts = { pending: 0, commenced: 0, completed: 0 };
   /** Per instance index. */
   readonly #countsOf: Counts[] = [];
@@ -106,12 +107,13 @@ export class Fleet {
     if (progress.state === "commenced") this.#commenced.set(device, this.#time.now());
   }
 
-  #kindOf({ mode, profile }: DeviceKind): DeviceKind {
-    const key = `${mode} ${profile}`;
-    const known = this.#kinds.get(key);
-    if (known !== undefined) return known;
-    const kind = { mode, profile };
-    this.#kinds.set(key, kind);
+  #kindOf({ mode, profile, group, siting }: DeviceKind): DeviceKind {
+    // No group is empty, and neither holds a line feed.
+    const key = `${mode} ${profile}\n${group ?? ""}`;
+    const kinds = this.#kinds.get(siting) ?? new Map<string, DeviceKind>();
+    const kind = kinds.get(key) ?? { mode, profile, group, siting };
+    kinds.set(key, kind);
+    this.#kinds.set(siting, kinds);
     return kind;
   }
 

@@ -3,6 +3,9 @@ import { toHex } from "../lib/bytes.ts";
 import type { Clock } from "../lib/clock.ts";
 import { errorText } from "../lib/errors.ts";
 import { type DeviceRecord, nameSecretOf, parseDevice, type Storage } from "../storage/index.ts";
+import type { Allocation } from "./allocation/index.ts";
+import type { Siting } from "./allocation/siting.ts";
+import type { Device } from "./device.ts";
 import type { Epochs } from "./epochs.ts";
 import type { Feed } from "./feed.ts";
 import type { DeviceFacts, Fleet } from "./fleet.ts";
@@ -21,6 +24,7 @@ export interface ImportOptions {
   readonly epochs: Epochs;
   readonly registrar: Registrar;
   readonly spreader: Spreader;
+  readonly allocation: Allocation;
   readonly feed: Feed;
   readonly profiles: Profiles;
   readonly storage: Storage;
@@ -33,6 +37,7 @@ interface Accepted {
   readonly index: number;
   readonly record: DeviceRecord;
   readonly key: Uint8Array;
+  readonly siting: Siting;
 }
 
 /** What checking a device costs, and what taking it in. */
@@ -63,24 +68,28 @@ export async function importDevices(parts: ImportOptions, inputs: readonly Devic
     rejected.push({ index: latest.get(endpoint)?.index ?? 0, reason });
     latest.delete(endpoint);
   }
+  const taken: Device[] = [];
   for (const each of latest.values()) {
     if (slices.spend(TAKE_WORK)) await slices.rest();
-    takeIn(parts, each);
+    taken.push(takeIn(parts, each));
   }
+  await parts.spreader.place(taken);
   await registrar.save();
   return { inserted: stored.inserted, updated: stored.updated, rejected: rejected.sort((a, b) => a.index - b.index) };
 }
 
-function check({ publisher, epochs, profiles }: ImportOptions, input: DeviceInput, index: number): Accepted {
+function check({ publisher, epochs, profiles, allocation }: ImportOptions, input: DeviceInput, index: number): Accepted {
   const device = parseDevice(input);
   const record = { ...device, profile: profiles.choose(device.endpoint, device.profile) };
-  return { index, record, key: publisher.keyFor(device.endpoint, nameSecretOf(device), epochs.wanted[0] ?? {}) };
+  const key = publisher.keyFor(device.endpoint, nameSecretOf(device), epochs.wanted[0] ?? {});
+  return { index, record, key, siting: allocation.siter.siting(device) };
 }
 
 const NO_ATTRIBUTES: Readonly<Record<string, string>> = {};
 
 /** What the fleet keeps of a stored device. What most devices have in common is kept once. */
-export function factsOf({ endpoint, mode, identity, psk, publicKey, secret, profile, attributes }: DeviceRecord): DeviceFacts {
+export function factsOf(record: DeviceRecord, siting: Siting): DeviceFacts {
+  const { endpoint, mode, identity, psk, publicKey, secret, profile, group, attributes } = record;
   // A raw public key makes names too: the fleet needs it for nothing else.
   const nameSecret = secret ?? publicKey;
   return {
@@ -90,23 +99,25 @@ export function factsOf({ endpoint, mode, identity, psk, publicKey, secret, prof
     psk: psk === undefined ? undefined : toHex(psk),
     secret: nameSecret === undefined ? undefined : toHex(nameSecret),
     profile,
+    group,
+    siting,
     attributes: Object.keys(attributes).length === 0 ? NO_ATTRIBUTES : attributes,
   };
 }
 
-function takeIn({ fleet, publisher, feed, instances, spreader, registrar }: ImportOptions, { record, key }: Accepted): void {
+function takeIn({ fleet, publisher, feed, instances, registrar }: ImportOptions, { record, key, siting }: Accepted): Device {
   const known = fleet.byEndpoint(record.endpoint);
   if (known === undefined) {
-    const device = fleet.add(factsOf(record));
+    const device = fleet.add(factsOf(record, siting));
     publisher.learn(device.row, key);
-    spreader.place(device);
-    return;
+    return device;
   }
   // Its names change with its secret: the old ones go before the key they are made of is gone.
   publisher.drop(known);
   publisher.learn(known.row, key);
-  fleet.update(known, factsOf(record));
-  if (known.progress.state === "completed") return;
+  fleet.update(known, factsOf(record, siting));
+  if (known.progress.state === "completed") return known;
   registrar.rename(known);
   feed.assign(instances.at(known.progress.home)?.id, known);
+  return known;
 }
