@@ -1,4 +1,6 @@
 export { Balancer, type BalancerOptions } from "./balancer.ts";
 export { controlHandlers } from "./handlers.ts";
 export type { CheckedProfile, ReadProfile } from "./profiles.ts";
+export { SourceFollower, type SourceFollowerOptions } from "./sources/follower.ts";
+export { LeshanSource, type LeshanSourceOptions } from "./sources/leshan.ts";
 export { checkTiming, type Timing } from "./timing.ts";

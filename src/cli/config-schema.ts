@@ -18,13 +18,27 @@ export interface DtlsFiles {
   readonly rawPublicKey?: string | undefined;
 }
 
-/** Where an LwM2M Server keeps the credentials of its clients; all but the URL are files. */
-export interface SecurityStoreConfig {
-  readonly url: string;
+/** Files by which a server of another party is trusted, and knows us. */
+export interface HttpCredentials {
   readonly token?: string | undefined;
   readonly ca?: string | undefined;
   readonly certificate?: string | undefined;
   readonly key?: string | undefined;
+}
+
+/** Where an LwM2M Server keeps the credentials of its clients. */
+export interface SecurityStoreConfig extends HttpCredentials {
+  readonly url: string;
+}
+
+/** Where the balancer gets devices and their secrets from. */
+export interface SourceConfig extends HttpCredentials {
+  readonly kind: "leshan";
+  readonly url: string;
+  readonly every: Milliseconds;
+  /** What its devices get. */
+  readonly profile?: string | undefined;
+  readonly group?: string | undefined;
 }
 
 /** An instance that `berth serve` runs. */
@@ -46,6 +60,7 @@ export interface ConfigFile {
   readonly dtls: DtlsFiles;
   readonly admission: { readonly handshakes: number | "auto"; readonly sessions: number | "auto" };
   readonly securityStores: Readonly<Record<string, SecurityStoreConfig>>;
+  readonly sources: Readonly<Record<string, SourceConfig>>;
   readonly dns: {
     readonly listen: readonly Endpoint[];
     readonly ttl: Milliseconds;
@@ -124,15 +139,31 @@ const dtls: z.ZodType<DtlsFiles> = z
     context.addIssue(`${given.join(", ")} ${given.length === 1 ? "is" : "are"} of no use without ${missing.join(" and ")}`);
   });
 
-const securityStore: z.ZodType<SecurityStoreConfig> = z
+const credentials = {
+  token: text.optional(),
+  ca: text.optional(),
+  certificate: text.optional(),
+  key: text.optional(),
+} as const;
+const isWhole = ({ certificate, key }: HttpCredentials): boolean => (certificate === undefined) === (key === undefined);
+const NOT_WHOLE = "give certificate and key, or neither";
+
+const securityStore: z.ZodType<SecurityStoreConfig> = z.strictObject({ url: text, ...credentials }).refine(isWhole, NOT_WHOLE);
+
+const source: z.ZodType<SourceConfig> = z
   .strictObject({
+    kind: z.literal("leshan").default("leshan"),
     url: text,
-    token: text.optional(),
-    ca: text.optional(),
-    certificate: text.optional(),
-    key: text.optional(),
+    ...credentials,
+    every: duration.refine((every) => every >= 1000, "is too often; at least 1s").default(30_000),
+    profile: text.optional(),
+    group: text.optional(),
   })
-  .refine(({ certificate, key }) => (certificate === undefined) === (key === undefined), "give certificate and key, or neither");
+  .refine(isWhole, NOT_WHOLE)
+  .refine(
+    ({ url, token, certificate }) => !/^https:/i.test(url) || token !== undefined || certificate !== undefined,
+    "give a token, or certificate and key: a server that gives devices' keys has to know who asks",
+  );
 
 /** Schema of `berth.yaml`. */
 export const ConfigSchema: z.ZodType<ConfigFile> = z.strictObject({
@@ -149,6 +180,7 @@ export const ConfigSchema: z.ZodType<ConfigFile> = z.strictObject({
     })
     .prefault({}),
   securityStores: z.record(z.string(), securityStore).default({}),
+  sources: z.record(z.string(), source).default({}),
   dns: z
     .strictObject({
       listen: z

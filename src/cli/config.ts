@@ -33,6 +33,8 @@ export function loadConfig(path: string): Config {
     const files = keys.flatMap((key) => (typeof section[key] === "string" ? [[key, absolute(section[key])]] : []));
     return { ...section, ...Object.fromEntries(files) };
   };
+  const allLocated = <T extends object>(sections: Readonly<Record<string, T>>, keys: readonly (keyof T)[]): Record<string, T> =>
+    Object.fromEntries(Object.entries(sections).map(([name, section]) => [name, located(section, keys)]));
   const recipe = recipeOf(file.recipe, absolute);
   checkScheme(file.uri, `${path}: uri`);
   const { skew, lead = skew + file.dns.negativeTtl + PUBLISHING, grace = skew + file.dns.ttl + PUBLISHING } = file.epochs;
@@ -48,9 +50,8 @@ export function loadConfig(path: string): Config {
     margins: { lead, grace },
     profiles: Object.fromEntries(Object.entries(file.profiles).map(([name, value]) => [name, absolute(value)])),
     dtls: located(file.dtls, ["certificate", "key", "clientCa", "crl", "rawPublicKey"]),
-    securityStores: Object.fromEntries(
-      Object.entries(file.securityStores).map(([name, store]) => [name, located(store, ["token", "ca", "certificate", "key"])]),
-    ),
+    securityStores: allLocated(file.securityStores, ["token", "ca", "certificate", "key"]),
+    sources: allLocated(file.sources, ["token", "ca", "certificate", "key"]),
     control: {
       ...located(control, ["operatorToken", "instanceToken", "ca"]),
       ...(control.tls === undefined ? {} : { tls: located(control.tls, ["cert", "key"]) }),

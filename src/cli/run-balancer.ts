@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { Balancer, checkTiming, controlHandlers } from "../balancer/index.ts";
+import { Balancer, checkTiming, controlHandlers, SourceFollower } from "../balancer/index.ts";
 import { ZoneTable } from "../dns/index.ts";
 import { isLoopback } from "../lib/address.ts";
 import { InvalidInput } from "../lib/errors.ts";
@@ -12,6 +12,7 @@ import { readToken } from "./connect.ts";
 import { loadObjects } from "./objects.ts";
 import { readPair } from "./pem-files.ts";
 import { checkFile, profileReader } from "./profiles.ts";
+import { openSources } from "./sources.ts";
 
 /** A running balancer. */
 export interface RunningBalancer {
@@ -46,6 +47,7 @@ export async function runBalancer(config: Config, log: Logger): Promise<RunningB
     securityStores: new Set(Object.keys(config.securityStores)),
   });
   const profiles = Object.entries(config.profiles).flatMap(([name, path]) => checkFile(name, path, readProfile));
+  const sources = openSources(config.sources);
   const table = new ZoneTable({ zone, seed: systemRandom.bytes(16) });
   const storage = await openStorage(
     storageOf(config),
@@ -78,6 +80,11 @@ export async function runBalancer(config: Config, log: Logger): Promise<RunningB
     const ticker = new Ticker(systemClock);
     ticker.add(balancer);
     undo.push(async () => ticker.stop());
+    for (const each of sources) {
+      const follower = await SourceFollower.start({ ...each, balancer, storage, clock: systemClock, breathe, log });
+      undo.push(() => follower.close());
+      ticker.add(follower);
+    }
     const nameserver = await Nameserver.start({
       zone: {
         name: zone,
