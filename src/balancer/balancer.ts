@@ -7,6 +7,7 @@ import { SteadyClock } from "../lib/steady-clock.ts";
 import { collisionWarning, prepareNaming, type Recipe, usesCounter } from "../naming/index.ts";
 import type { AssignmentWriter, Machine } from "../net/index.ts";
 import { type DeviceRow, type NotificationMark, nameSecretOf, type PageOptions, type Storage } from "../storage/index.ts";
+import { ANYWHERE, Allocation, type AllocationOptions, EVEN, type Siting } from "./allocation/index.ts";
 import { Chores } from "./chores.ts";
 import { Departures } from "./departures.ts";
 import { atHome, type Device, NOWHERE, nextProgress, type Progress } from "./device.ts";
@@ -39,6 +40,8 @@ export interface BalancerOptions {
   /** Where names are published; not answering queries yet, so that nobody is told of a name that comes a moment later. */
   readonly table: ZoneTable;
   readonly storage: Storage;
+  /** How devices are allocated to instances (B3); evenly if absent. */
+  readonly allocation?: AllocationOptions;
   readonly readProfile: ReadProfile;
   readonly clock: Clock;
   /** Lets others run between two slices of long work. */
@@ -73,6 +76,7 @@ export class Balancer implements Machine {
   readonly #profiles: Profiles;
   readonly #import: ImportOptions;
   readonly #spreader: Spreader;
+  readonly #allocation: Allocation;
   readonly #departures: Departures;
   readonly #chores: Chores;
   #nextTick: Instant;
@@ -92,13 +96,15 @@ export class Balancer implements Machine {
     const publisher = new Publisher({ ...options, namer, usable });
     const departures = new Departures(time, timing.ttl + STALE);
     const registrar = new Registrar({ ...options, fleet, instances, publisher, departures, feed });
-    const spreader = new Spreader({ ...options, fleet, instances, publisher, registrar });
+    const allocation = new Allocation(options.allocation ?? EVEN, log);
+    const spreader = new Spreader({ ...options, fleet, instances, publisher, registrar, allocation });
     const epochs = new Epochs({ ...options, margins: timing, fleet, publisher }, counter);
     const profiles = new Profiles(options);
     this.#options = options;
     this.#time = time;
     this.#departures = departures;
     this.#spreader = spreader;
+    this.#allocation = allocation;
     this.#chores = new Chores(time, log);
     this.#nextTick = time.now();
     this.#nextPing = time.now() + PING_EVERY;
@@ -108,7 +114,7 @@ export class Balancer implements Machine {
     this.registrar = registrar;
     this.epochs = epochs;
     this.#profiles = profiles;
-    this.#import = { ...options, fleet, instances, publisher, epochs, registrar, spreader, feed, profiles };
+    this.#import = { ...options, fleet, instances, publisher, epochs, registrar, spreader, allocation, feed, profiles };
     this.membership = new Membership({ ...options, fleet, instances, registrar, spreader, feed, table, time });
     this.inbox = new Inbox({ fleet, registrar, turns, clock, log }, marks);
     checkZone(namer.parentDomain, table.zone);
@@ -267,7 +273,7 @@ export class Balancer implements Machine {
     const home = instance?.index ?? NOWHERE;
     const failure = row.failure as Progress["failure"];
     const progress: Progress = { state, home, session, commencedAt, completedAt, attempts, failures, failure };
-    const device = this.fleet.add(factsOf(row), state === "pending" ? atHome(progress, home) : progress);
+    const device = this.fleet.add(factsOf(row, this.#siting(row)), state === "pending" ? atHome(progress, home) : progress);
     try {
       this.publisher.learn(device.row, this.publisher.keyFor(row.endpoint, nameSecretOf(row), this.epochs.wanted[0] ?? {}));
     } catch (error) {
@@ -277,6 +283,16 @@ export class Balancer implements Machine {
     if (instance?.state !== "up") this.registrar.change(device, nextProgress(progress, { kind: "instance-lost" }));
   }
 
+  /** What says where it is to be served may have become another than when it was imported. */
+  #siting(row: DeviceRow): Siting {
+    try {
+      return this.#allocation.siter.siting(row);
+    } catch (error) {
+      this.#options.log.error({ endpoint: row.endpoint, error: errorText(error) }, "a device may be served anywhere");
+      return ANYWHERE;
+    }
+  }
+
   #fleetEvent(): Extract<AssignmentEvent, { type: "fleet" }> {
     const { uri, recipe, timing } = this.#options;
     return { type: "fleet", uri, recipe, skew: timing.skew, counter: this.epochs.counter };
@@ -284,9 +300,11 @@ export class Balancer implements Machine {
 
   /** Spreads the devices afresh, and brings DNS to the steps that should be live. Returns how many devices moved. */
   async #regenerate(): Promise<number> {
-    const moved = await this.inTurn(() => this.#spreader.level());
+    // Where devices share names it is by the names of the new epoch that they go together (N10).
+    const lumps = this.publisher.collisions > 0;
+    const moved = lumps ? 0 : await this.inTurn(() => this.#spreader.level());
     await this.#followEpochs();
-    return moved;
+    return this.publisher.collisions > 0 ? moved + (await this.inTurn(() => this.#spreader.level())) : moved;
   }
 
   async #followEpochs(entitled = ({ progress }: Device): boolean => progress.state === "pending"): Promise<void> {

@@ -19,6 +19,11 @@ export class HeldNames {
     return this.#collisions;
   }
 
+  /** Whether several devices hold the name. */
+  isShared(host: string): boolean {
+    return (this.#holders.get(host) ?? 1) > 1;
+  }
+
   /**
    * Points a device's name at its home, unless it leads to the instance of another that shares it.
    * @param again whether the device holds the name already

@@ -164,6 +164,35 @@ export class Publisher {
     this.#dropKept(device);
   }
 
+  /**
+   * Devices among `devices` that share a name in the newest step, by name (N10): these are to be allocated together.
+   * @param devices looked at in slices
+   */
+  async groups(devices: Iterable<Device | undefined>): Promise<readonly (readonly Device[])[]> {
+    const newest = [...this.#live.values()].at(-1);
+    if (newest === undefined || newest.names.collisions === 0) return [];
+    const byHost = new Map<string, Device[]>();
+    const slices = new Slices(this.#options.breathe);
+    for (const device of devices) {
+      if (slices.spend(1)) await slices.rest();
+      if (device === undefined || newest.held[device.row] !== 1) continue;
+      slices.spend(NAME_WORK);
+      const host = this.#host(device, newest.step);
+      if (host === undefined || !newest.names.isShared(host)) continue;
+      const group = byHost.get(host);
+      if (group === undefined) byHost.set(host, [device]);
+      else group.push(device);
+    }
+    return [...byHost.values()];
+  }
+
+  /** Points the name that the device has in the newest step at the instance, for all who share it. */
+  lead(device: Device, instance: number): void {
+    const newest = [...this.#live.values()].at(-1);
+    const host = newest?.held[device.row] === 1 ? this.#host(device, newest.step) : undefined;
+    if (host !== undefined) newest?.names.generation.add(host, instance);
+  }
+
   /** Whether a live name of the device leads to the instance (S2); where names collide it may be another than its home. */
   pointsAt(device: Device, instance: number): boolean {
     return this.names(device).some((host) => this.#options.table.get(host) === instance);

@@ -137,7 +137,8 @@ export class Registrar {
       return;
     }
     const moved = progress.home !== before.home;
-    if (progress.state === "pending") {
+    if (progress.home === NOWHERE) publisher.drop(device);
+    else if (progress.state === "pending") {
       const unnamed = before.state !== "pending" || before.home === NOWHERE;
       const shown = unnamed ? publisher.name(device) : publisher.point(device);
       if (shown !== progress.home) fleet.setProgress(device, { ...progress, home: shown });

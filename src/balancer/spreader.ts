@@ -1,4 +1,5 @@
-import { evenShares } from "./allocation.ts";
+import type { Allocation } from "./allocation/index.ts";
+import { type InstanceFacts, type MoveReason, type Occasion, planSpread } from "./allocation/index.ts";
 import { type Device, NOWHERE } from "./device.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Instances } from "./instances.ts";
@@ -12,16 +13,18 @@ export interface SpreaderOptions {
   readonly instances: Instances;
   readonly publisher: Publisher;
   readonly registrar: Registrar;
+  readonly allocation: Allocation;
   readonly breathe: () => Promise<void>;
 }
 
 /**
- * Spreads devices evenly over the instances (B3) with as few moves as can be (B11). Devices in progress stay where they
- * are while their instance lives. Without any instance nobody moves: names stay as they are. Its methods are called in
- * turn.
+ * Spreads devices over the instances as the allocation says (B3), with as few moves as can be (B11). Devices in progress
+ * stay where they are while their instance lives. Without any instance nobody moves: names stay as they are. Its methods
+ * are called in turn.
  */
 export class Spreader {
   readonly #parts: SpreaderOptions;
+  readonly #turns: Map<string, number> = new Map();
 
   constructor(parts: SpreaderOptions) {
     this.#parts = parts;
@@ -29,17 +32,22 @@ export class Spreader {
 
   /** Between epochs: everybody may move. Returns how many did. */
   level(): Promise<number> {
-    return this.#spread(() => true);
+    return this.#spread({ kind: "level" });
   }
 
   /** An instance joined: it gets its share from those that have more than theirs. Returns how many devices moved. */
   fill(joined: number): Promise<number> {
-    return this.#spread((to) => to === joined);
+    return this.#spread({ kind: "fill", joined });
   }
 
   /** Devices of instances that are gone get others; nobody else moves. Returns how many did. */
   rehome(): Promise<number> {
-    return this.#spread(() => false);
+    return this.#spread({ kind: "rehome" });
+  }
+
+  /** Gives devices without instance one. */
+  async place(devices: readonly Device[]): Promise<void> {
+    await this.#spread({ kind: "rehome" }, devices);
   }
 
   /** Turns names away from an instance that is gone, to which they led for the sake of devices that share them (N10). */
@@ -53,14 +61,6 @@ export class Spreader {
     }
   }
 
-  /** Gives a device without instance one. */
-  place(device: Device): void {
-    const { fleet, instances, registrar } = this.#parts;
-    const load = (index: number): number => fleet.countsOf(index).pending + fleet.countsOf(index).commenced;
-    const home = leastOf(instances.serving(), load);
-    if (home !== NOWHERE) registrar.move(device, home);
-  }
-
   /** Brings devices to the instances where devices are that they share a name with (N10). */
   async join(strays: ReadonlyMap<Device, number>): Promise<void> {
     const { fleet, instances, registrar, breathe } = this.#parts;
@@ -72,43 +72,61 @@ export class Spreader {
     }
   }
 
-  /** @param mayTake whether an instance may be given devices that have one already */
-  async #spread(mayTake: (instance: number) => boolean): Promise<number> {
-    const { fleet, instances, registrar, breathe } = this.#parts;
-    const serving = instances.serving();
-    if (serving.length === 0) return 0;
-    const load = (index: number): number => fleet.countsOf(index).pending + fleet.countsOf(index).commenced;
-    const loads = new Map(serving.map((index) => [index, load(index)]));
-    const housed = [...loads.values()].reduce((sum, each) => sum + each, 0);
-    const shares = evenShares(loads, fleet.counts.pending + fleet.counts.commenced - housed);
-    const excess = (index: number): number => load(index) - (shares.get(index) ?? 0);
-    const takers = serving.filter(mayTake);
-    const slices = new Slices(breathe);
+  /**
+   * What would move, without moving it (B16).
+   * @param serving over which instances; those that serve now if absent
+   */
+  async plan(
+    occasion: Occasion,
+    onMove: (device: Device, to: number, reason: MoveReason) => void,
+    serving: readonly InstanceFacts[] = this.facts(),
+  ): Promise<void> {
+    await this.#plan(occasion, this.#parts.fleet.rows, serving, (devices, to, reason) => {
+      for (const device of devices) onMove(device, to, reason);
+    });
+  }
+
+  /** What allocation knows of the instances that may be given devices. */
+  facts(): readonly InstanceFacts[] {
+    const { instances, fleet } = this.#parts;
+    return instances.serving().flatMap((index) => {
+      const instance = instances.at(index);
+      if (instance === undefined) return [];
+      const { id, load } = instance;
+      const { pending, commenced } = fleet.countsOf(index);
+      return [{ index, id, weight: 1, pools: [], pending, commenced, load }];
+    });
+  }
+
+  async #spread(occasion: Occasion, devices: readonly (Device | undefined)[] = this.#parts.fleet.rows): Promise<number> {
+    const { registrar, publisher } = this.#parts;
     let moved = 0;
-    for (const device of fleet.rows) {
-      if (slices.spend(1)) await slices.rest();
-      if (device === undefined || device.progress.state !== "pending") continue;
-      const { home } = device.progress;
-      const homeless = !shares.has(home);
-      if (!homeless && (takers.length === 0 || excess(home) <= 0)) continue;
-      const to = leastOf(homeless ? serving : takers, excess);
-      if (!homeless && (to === NOWHERE || excess(to) >= 0)) continue;
-      slices.spend(2 * NAME_WORK);
-      if (registrar.move(device, to)) moved++;
-    }
+    await this.#plan(occasion, devices, this.facts(), (unit, to) => {
+      const [first] = unit;
+      if (unit.length > 1 && first !== undefined && to !== NOWHERE) publisher.lead(first, to);
+      for (const device of unit) if (registrar.move(device, to)) moved++;
+    });
     return moved;
   }
-}
 
-/** The instance of which `measure` is least; {@link NOWHERE} if there is none. */
-function leastOf(instances: readonly number[], measure: (index: number) => number): number {
-  let best = NOWHERE;
-  let least = Number.POSITIVE_INFINITY;
-  for (const index of instances) {
-    const value = measure(index);
-    if (value >= least) continue;
-    best = index;
-    least = value;
+  async #plan(
+    occasion: Occasion,
+    devices: readonly (Device | undefined)[],
+    serving: readonly InstanceFacts[],
+    onMove: (devices: readonly Device[], to: number, reason: MoveReason) => void,
+  ): Promise<void> {
+    const { allocation, publisher, breathe } = this.#parts;
+    if (serving.length === 0) return;
+    const slices = new Slices(breathe);
+    const groups = await publisher.groups(devices);
+    const chosen = await allocation.choose(occasion, devices, serving, slices);
+    await planSpread(
+      { ...allocation, devices, groups, serving, turns: this.#turns, chosen, slices },
+      occasion,
+      (unit, to, reason) => {
+        slices.spend(2 * NAME_WORK * unit.length);
+        onMove(unit, to, reason);
+      },
+    );
   }
-  return best;
 }
