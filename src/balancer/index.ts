@@ -1,3 +1,13 @@
+export {
+  type AllocationOptions,
+  type AskedDevice,
+  type InstanceFacts,
+  type OwnPolicy,
+  POLICIES,
+  PolicyHook,
+  type SitingColumns,
+  type SitingRule,
+} from "./allocation/index.ts";
 export { Balancer, type BalancerOptions } from "./balancer.ts";
 export { controlHandlers } from "./handlers.ts";
 export type { CheckedProfile, ReadProfile } from "./profiles.ts";

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { z } from "zod";
 import type { Milliseconds } from "../lib/clock.ts";
 import { parseDuration } from "../lib/duration.ts";
+import { type AllocationConfig, AllocationSchema } from "./allocation-schema.ts";
 
 /** An address and a port to listen on. */
 export interface Endpoint {
@@ -61,6 +62,7 @@ export interface ConfigFile {
   readonly admission: { readonly handshakes: number | "auto"; readonly sessions: number | "auto" };
   readonly securityStores: Readonly<Record<string, SecurityStoreConfig>>;
   readonly sources: Readonly<Record<string, SourceConfig>>;
+  readonly allocation: AllocationConfig;
   readonly dns: {
     readonly listen: readonly Endpoint[];
     readonly ttl: Milliseconds;
@@ -181,6 +183,7 @@ export const ConfigSchema: z.ZodType<ConfigFile> = z.strictObject({
     .prefault({}),
   securityStores: z.record(z.string(), securityStore).default({}),
   sources: z.record(z.string(), source).default({}),
+  allocation: AllocationSchema,
   dns: z
     .strictObject({
       listen: z

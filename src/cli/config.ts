@@ -5,6 +5,7 @@ import type { Milliseconds } from "../lib/clock.ts";
 import { errorText, InvalidInput } from "../lib/errors.ts";
 import { parseWith } from "../lib/schema.ts";
 import { builtInRecipe, parseRecipe, parseRecipeText, prepareNaming, type Recipe } from "../naming/index.ts";
+import type { AllocationConfig } from "./allocation-schema.ts";
 import { type ConfigFile, ConfigSchema } from "./config-schema.ts";
 
 /** Where the configuration is looked for unless `--config` says otherwise. */
@@ -35,6 +36,10 @@ export function loadConfig(path: string): Config {
   };
   const allLocated = <T extends object>(sections: Readonly<Record<string, T>>, keys: readonly (keyof T)[]): Record<string, T> =>
     Object.fromEntries(Object.entries(sections).map(([name, section]) => [name, located(section, keys)]));
+  const policyOf = ({ policy }: AllocationConfig): AllocationConfig["policy"] => {
+    if (typeof policy === "string") return policy;
+    return "module" in policy ? located(policy, ["module"]) : located(policy, ["token", "ca", "certificate", "key"]);
+  };
   const recipe = recipeOf(file.recipe, absolute);
   checkScheme(file.uri, `${path}: uri`);
   const { skew, lead = skew + file.dns.negativeTtl + PUBLISHING, grace = skew + file.dns.ttl + PUBLISHING } = file.epochs;
@@ -52,6 +57,7 @@ export function loadConfig(path: string): Config {
     dtls: located(file.dtls, ["certificate", "key", "clientCa", "crl", "rawPublicKey"]),
     securityStores: allLocated(file.securityStores, ["token", "ca", "certificate", "key"]),
     sources: allLocated(file.sources, ["token", "ca", "certificate", "key"]),
+    allocation: { ...file.allocation, policy: policyOf(file.allocation) },
     control: {
       ...located(control, ["operatorToken", "instanceToken", "ca"]),
       ...(control.tls === undefined ? {} : { tls: located(control.tls, ["cert", "key"]) }),

@@ -7,6 +7,7 @@ import type { Logger } from "../lib/log.ts";
 import { Nameserver, type NameserverHost } from "../nameserver/index.ts";
 import { breathe, serveControl, systemClock, systemRandom, Ticker } from "../net/index.ts";
 import { loadSecretBox, openStorage, type StorageOptions } from "../storage/index.ts";
+import { openAllocation } from "./allocation.ts";
 import type { Config } from "./config.ts";
 import { readToken } from "./connect.ts";
 import { loadObjects } from "./objects.ts";
@@ -48,6 +49,7 @@ export async function runBalancer(config: Config, log: Logger): Promise<RunningB
   });
   const profiles = Object.entries(config.profiles).flatMap(([name, path]) => checkFile(name, path, readProfile));
   const sources = openSources(config.sources);
+  const allocation = await openAllocation(config.allocation);
   const table = new ZoneTable({ zone, seed: systemRandom.bytes(16) });
   const storage = await openStorage(
     storageOf(config),
@@ -67,6 +69,7 @@ export async function runBalancer(config: Config, log: Logger): Promise<RunningB
       lostAfter: instances.lostAfter,
       table,
       storage,
+      allocation,
       readProfile,
       clock: systemClock,
       breathe,
