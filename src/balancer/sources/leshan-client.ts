@@ -24,10 +24,10 @@ interface Client {
 
 const ClientSchema: z.ZodType<Client> = z.looseObject({
   endpoint: z.string().min(1),
-  tls: z.looseObject({ mode: z.string(), details: z.unknown() }).nullish(),
-  psk: z.unknown(),
-  rpk: z.unknown(),
-  x509: z.unknown(),
+  tls: z.looseObject({ mode: z.string(), details: z.unknown().optional() }).nullish(),
+  psk: z.unknown().optional(),
+  rpk: z.unknown().optional(),
+  x509: z.unknown().optional(),
 });
 const PskSchema: z.ZodType<PskDetails> = z.looseObject({ identity: z.string().min(1), key: z.string().min(1) });
 const RpkSchema: z.ZodType<{ readonly key: string }> = z.looseObject({ key: z.string().min(1) });
