@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { ZoneTable } from "../src/dns/index.ts";
 import { silentLogger } from "../src/lib/log.ts";
 import { Nameserver } from "../src/nameserver/index.ts";
+import { addressQuery, responseCode } from "./dns/query.ts";
 
 const ZONE = "bs.example.com";
 const NAMES = 1_000_000;
@@ -137,8 +138,7 @@ async function generate(port: number, seconds: number): Promise<void> {
   };
   socket.on("message", (answer) => {
     answers++;
-    const rcode = (answer[3] as number) & 0x0f;
-    if (rcode !== (answer.readUInt16BE(0) % MADE_UP_EVERY === 0 ? 3 : 0)) wrong++;
+    if (responseCode(answer) !== (answer.readUInt16BE(0) % MADE_UP_EVERY === 0 ? 3 : 0)) wrong++;
     send();
   });
   for (let index = 0; index < IN_FLIGHT; index++) send();
@@ -161,14 +161,7 @@ function nameAt(index: number): number {
 
 /** An A query; its id tells what the answer has to be. */
 function query(index: number): Buffer {
-  const labels = host(nameAt(index)).split(".");
-  const name = labels.map((label) => String.fromCharCode(label.length) + label).join("");
-  const id = (index % MADE_UP_EVERY) + MADE_UP_EVERY * (index % 3000);
-  return Buffer.concat([
-    Uint8Array.of(id >> 8, id & 0xff, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0),
-    Buffer.from(`${name}\0`, "latin1"),
-    Uint8Array.of(0, 1, 0, 1),
-  ]);
+  return addressQuery((index % MADE_UP_EVERY) + MADE_UP_EVERY * (index % 3000), host(nameAt(index)));
 }
 
 /** A host as long as those of the recipe berth-1: 16 characters of token. */
