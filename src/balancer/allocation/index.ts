@@ -8,12 +8,13 @@ import { POLICIES } from "./policies/registry.ts";
 import { Siter, type SitingOptions } from "./siting.ts";
 import type { Occasion } from "./spread.ts";
 
+export { distance, eligible } from "./eligible.ts";
 export type { InstanceFacts, SpreadPolicy } from "./facts.ts";
 export { PolicyHook } from "./hook.ts";
 export type { AskedDevice, OwnPolicy } from "./own-policy.ts";
 export { type MoveReason, planSpread, type SpreadInput } from "./plan.ts";
 export { POLICIES } from "./policies/registry.ts";
-export { ANYWHERE, type Siting, type SitingColumns, type SitingOptions, type SitingRule } from "./siting.ts";
+export { ANYWHERE, Siter, type Siting, type SitingColumns, type SitingOptions, type SitingRule } from "./siting.ts";
 export type { Occasion } from "./spread.ts";
 
 /** How devices are allocated: first who may serve them, then how they are spread (B3). */
