@@ -67,9 +67,7 @@ function print(devices: number, { dnsAtRest, dnsMeanwhile, ...figures }: Figures
 }
 
 function printEstimate({ devices, cpuSeconds, rssMegabytes, heapMegabytes, limits }: Estimate): void {
-  const met = Object.entries(limits).map(
-    ([limit, at]) => `          ${limit}: met at about ${(at / 1e6).toFixed(1)} million devices`,
-  );
+  const met = limits.map((each) => `          ${each.limit}: met at about ${(each.devices / 1e6).toFixed(1)} million devices`);
   console.error(
     `${devices} devices, an ESTIMATE on the line through what was measured: ${cpuSeconds} s of CPU, ${rssMegabytes} MB RSS,` +
       ` ${heapMegabytes} MB of it heap\n${met.join("\n")}`,

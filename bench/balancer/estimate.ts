@@ -16,7 +16,7 @@ export interface Estimate {
   readonly rssMegabytes: number;
   readonly heapMegabytes: number;
   /** With how many devices each limit is met, in round numbers, the lowest first. */
-  readonly limits: Readonly<Record<string, number>>;
+  readonly limits: readonly { readonly limit: string; readonly devices: number }[];
 }
 
 /** A Map takes so many entries in V8 and then throws; the fleet finds devices by endpoint in one. */
@@ -31,17 +31,17 @@ export function estimate(curve: readonly EpochCost[], devices: number, lead: num
   const rss = lineThrough(curve, ({ rssMegabytes }) => rssMegabytes);
   const heap = lineThrough(curve, ({ heapMegabytes }) => heapMegabytes);
   const heapLimit = getHeapStatistics().heap_size_limit / 1e6;
-  const limits: [string, number][] = [
-    [`node's default heap of ${Math.round(heapLimit)} MB (--max-old-space-size)`, heap.reaches(heapLimit)],
-    ["entries of a Map", MAP_ENTRIES],
-    [`a lead of ${lead} s, on one core`, cpu.reaches(lead)],
+  const limits = [
+    { limit: `node's default heap of ${Math.round(heapLimit)} MB (--max-old-space-size)`, met: heap.reaches(heapLimit) },
+    { limit: "entries of a Map", met: MAP_ENTRIES },
+    { limit: `a lead of ${lead} s, on one core`, met: cpu.reaches(lead) },
   ];
   return {
     devices,
     cpuSeconds: Math.round(cpu.at(devices) * 10) / 10,
     rssMegabytes: Math.round(rss.at(devices)),
     heapMegabytes: Math.round(heap.at(devices)),
-    limits: Object.fromEntries(limits.sort(([, a], [, b]) => a - b).map(([limit, at]) => [limit, Number(at.toPrecision(3))])),
+    limits: limits.sort((a, b) => a.met - b.met).map(({ limit, met }) => ({ limit, devices: Number(met.toPrecision(3)) })),
   };
 }
 
