@@ -352,3 +352,18 @@ test("while the database is away nothing is lost: the next answer is taken", { s
   await following.later();
   assert.deepEqual(devices(world), [1]);
 });
+
+test("what an operator removes the source brings back, be it its own or of elsewhere before", { skip }, async () => {
+  const { world, from, following } = await site();
+  from.tagged = true;
+  await world.import(1, 3);
+  from.put(1, 2);
+  from.set(3, "77".repeat(16));
+  await following.tick();
+  await world.balancer.remove(endpointOf(3));
+  await following.later();
+  assert.equal(world.balancer.fleet.byEndpoint(endpointOf(3))?.psk, "77".repeat(16));
+  await world.balancer.remove(endpointOf(1));
+  await following.later();
+  assert.deepEqual(devices(world), [1, 2, 3]);
+});

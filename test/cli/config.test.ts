@@ -52,6 +52,9 @@ function serving(changes: object): string {
   return configWith({ instances: { local: [{ id: "a", address: "127.0.0.1" }] }, ...changes });
 }
 
+const source = (changes: object): object => ({
+  sources: { lwm2m: { url: "https://lwm2m.test/clients", token: "a", ...changes } },
+});
 const store = (changes: object): object => ({ securityStores: { fleet: { url: "https://lwm2m.test/clients", ...changes } } });
 
 const tokens = { operatorToken: "operator.token", instanceToken: "instance.token" };
@@ -144,6 +147,28 @@ const CASES: readonly Case[] = [
     /securityStores\.fleet: unknown key "tokn", did you mean "token"\?/,
   ],
   ["half a pair", configWith(store({ certificate: "a.pem" })), /securityStores\.fleet: give certificate and key, or neither/],
+  [
+    "an unknown key of a source",
+    configWith(source({ evry: "5s" })),
+    /sources\.lwm2m: unknown key "evry", did you mean "every"\?/,
+  ],
+  ["a source asked too often", configWith(source({ every: "500ms" })), /sources\.lwm2m\.every: is too often; at least 1s/],
+  ["a source of another kind", configWith(source({ kind: "vault" })), /sources\.lwm2m\.kind: .*"leshan"/],
+  [
+    "a source that knows nobody",
+    configWith({ sources: { lwm2m: { url: "https://lwm2m.test/clients" } } }),
+    /sources\.lwm2m: give a token, or certificate and key: a server that gives devices' keys has to know who asks/,
+  ],
+  [
+    "no token of a source",
+    configWith(source({ token: "no.token" })),
+    /^berth: sources\.lwm2m\.token: .*no\.token: there is no such file/,
+  ],
+  [
+    "a source without TLS elsewhere",
+    configWith(source({ url: "http://lwm2m.test/clients", token: "short.token" })),
+    /^berth: sources\.lwm2m: url: http:\/\/lwm2m\.test is without TLS and not on this host/,
+  ],
   ["no folder of objects", configWith({ objects: "nowhere" }), /^berth: objects: .*\/nowhere: there is no such folder\n$/],
   ["an object that is none", configWith({ objects: "objects" }), /^berth: .*objects\/bad\.xml: .*ObjectID/],
   [

@@ -40,6 +40,8 @@ interface Plan {
   readonly wanted: readonly DeviceInput[];
   readonly rejected: readonly RejectedEntry[];
   readonly gone: readonly string[];
+  /** Whether it would be the same plan as long as the source says the same. */
+  readonly settled: boolean;
 }
 
 /**
@@ -101,6 +103,7 @@ export class SourceFollower implements Machine {
     const { source, every, log } = this.#options;
     const { name } = source;
     try {
+      if (this.#tag !== undefined && !(await this.#isComplete())) this.#tag = undefined;
       const answer = await source.poll(this.#tag, this.#ended.signal);
       if (!answer.unchanged) await this.#follow(answer);
       if (this.#failures > 0) log.info({ source: name, failures: this.#failures }, "the source of devices answers again");
@@ -122,7 +125,7 @@ export class SourceFollower implements Machine {
   async #follow(answer: SourceAnswer & { unchanged: false }): Promise<void> {
     const { source, log } = this.#options;
     this.#tag = undefined;
-    const { wanted, rejected, gone } = await this.#plan(answer);
+    const { wanted, rejected, gone, settled } = await this.#plan(answer);
     const named = answer.devices.length + answer.rejected.length;
     const { remove, why } = this.#removals.judge(named, gone.length, this.#brought.size);
     if (!remove) {
@@ -139,12 +142,23 @@ export class SourceFollower implements Machine {
       log.info({ source: source.name, inserted, updated, removed, rejected: all.length }, "devices follow their source");
     }
     // What the balancer rejected may fit later, as when a profile comes.
-    if (remove && taken.rejected.length === 0 && answer.tag !== undefined) this.#tag = answer.tag;
+    if (settled && remove && taken.rejected.length === 0 && answer.tag !== undefined) this.#tag = answer.tag;
+  }
+
+  /** Whether all devices that the source brought are still there: an operator may have removed some. */
+  async #isComplete(): Promise<boolean> {
+    const slices = new Slices(this.#options.breathe);
+    for (const endpoint of this.#brought) {
+      if (slices.spend(1)) await slices.rest();
+      if (this.#options.balancer.fleet.byEndpoint(endpoint) === undefined) return false;
+    }
+    return true;
   }
 
   async #plan({ devices, rejected }: SourceAnswer & { unchanged: false }): Promise<Plan> {
     const slices = new Slices(this.#options.breathe);
     const [wanted, bad]: [DeviceInput[], RejectedEntry[]] = [[], [...rejected]];
+    let settled = true;
     const named = new Set(rejected.map(({ endpoint }) => endpoint));
     for (const device of devices) {
       if (slices.spend(COMPARE_WORK)) await slices.rest();
@@ -154,7 +168,10 @@ export class SourceFollower implements Machine {
         const known = this.#options.balancer.fleet.byEndpoint(endpoint);
         if (known !== undefined && isAs(known, device)) continue;
         if (known === undefined || this.#brought.has(endpoint)) wanted.push(device);
-        else bad.push({ endpoint, reason: "it came from elsewhere, with other credentials; it is left as it is" });
+        else {
+          bad.push({ endpoint, reason: "it came from elsewhere, with other credentials; it is left as it is" });
+          settled = false;
+        }
       } catch (error) {
         bad.push({ endpoint, reason: errorText(error) });
       }
@@ -164,7 +181,7 @@ export class SourceFollower implements Machine {
       if (slices.spend(1)) await slices.rest();
       if (!named.has(endpoint)) gone.push(endpoint);
     }
-    return { wanted, rejected: bad, gone };
+    return { wanted, rejected: bad, gone, settled };
   }
 
   async #remove(endpoints: readonly string[]): Promise<number> {
