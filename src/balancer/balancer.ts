@@ -1,4 +1,12 @@
-import type { AssignmentEvent, DeviceBatchReply, DeviceInput, RotationReply } from "../control/index.ts";
+import type {
+  AssignmentEvent,
+  DeviceBatchReply,
+  DeviceInput,
+  PastBootstrap,
+  PlanReply,
+  PlanRequest,
+  RotationReply,
+} from "../control/index.ts";
 import type { ZoneTable } from "../dns/index.ts";
 import type { Clock, Instant, Milliseconds } from "../lib/clock.ts";
 import { errorText, InvalidInput } from "../lib/errors.ts";
@@ -7,19 +15,23 @@ import { SteadyClock } from "../lib/steady-clock.ts";
 import { collisionWarning, prepareNaming, type Recipe, usesCounter } from "../naming/index.ts";
 import type { AssignmentWriter, Machine } from "../net/index.ts";
 import { type DeviceRow, type NotificationMark, nameSecretOf, type PageOptions, type Storage } from "../storage/index.ts";
-import { ANYWHERE, Allocation, type AllocationOptions, EVEN, type Siting } from "./allocation/index.ts";
+import { Allocation, type AllocationOptions, ANYWHERE, EVEN, type Siting } from "./allocation/index.ts";
+import { Audit, type AuditNote } from "./audit.ts";
 import { Chores } from "./chores.ts";
 import { Departures } from "./departures.ts";
 import { atHome, type Device, NOWHERE, nextProgress, type Progress } from "./device.ts";
 import { Epochs } from "./epochs.ts";
 import { Feed } from "./feed.ts";
 import { Fleet } from "./fleet.ts";
+import { History } from "./history.ts";
 import { factsOf, type ImportOptions, importDevices } from "./import.ts";
 import { Inbox } from "./inbox.ts";
 import { Instances } from "./instances.ts";
 import { Membership } from "./membership.ts";
+import { planNext } from "./planner.ts";
 import { Profiles, type ReadProfile } from "./profiles.ts";
 import { Publisher } from "./publisher.ts";
+import { Rearming, type RearmRule } from "./rearming.ts";
 import { Registrar } from "./registrar.ts";
 import { NAME_WORK, Slices } from "./slices.ts";
 import { Spreader } from "./spreader.ts";
@@ -43,6 +55,8 @@ export interface BalancerOptions {
   /** How devices are allocated to instances (B3); evenly if absent. */
   readonly allocation?: AllocationOptions;
   readonly readProfile: ReadProfile;
+  /** Which completed devices are pending again, and when (B14); without rules only those that an operator says. */
+  readonly rearm?: readonly RearmRule[];
   readonly clock: Clock;
   /** Lets others run between two slices of long work. */
   readonly breathe: () => Promise<void>;
@@ -50,6 +64,7 @@ export interface BalancerOptions {
 }
 
 const COUNTER = "counter";
+const BY_HAND = { trigger: "operator", reason: "by hand" } as const;
 /** How often a stream without news says that it is alive; instances give it up after three times that. */
 const PING_EVERY: Milliseconds = 5000;
 const TICK_EVERY: Milliseconds = 200;
@@ -68,6 +83,8 @@ export class Balancer implements Machine {
   readonly registrar: Registrar;
   readonly membership: Membership;
   readonly inbox: Inbox;
+  readonly audit: Audit;
+  readonly rearming: Rearming;
   readonly #options: BalancerOptions;
   /** Measures spans: it never goes back. */
   readonly #time: Clock;
@@ -91,14 +108,18 @@ export class Balancer implements Machine {
     const turns = this.#turns;
     const feed = this.#feed;
     const namer = prepareNaming(recipe, uri);
-    const usable = (index: number): boolean => instances.at(index)?.state === "up";
+    const usable = (index: number): boolean => instances.usable(index);
     const fleet = new Fleet(time);
     const publisher = new Publisher({ ...options, namer, usable });
     const departures = new Departures(time, timing.ttl + STALE);
-    const registrar = new Registrar({ ...options, fleet, instances, publisher, departures, feed });
+    const epochs = new Epochs({ ...options, margins: timing, fleet, publisher }, counter);
+    const history = new History({ ...options, instances, publisher, epochs });
+    const registrar = new Registrar({ ...options, fleet, instances, publisher, departures, feed, history });
     const allocation = new Allocation(options.allocation ?? EVEN, log);
     const spreader = new Spreader({ ...options, fleet, instances, publisher, registrar, allocation });
-    const epochs = new Epochs({ ...options, margins: timing, fleet, publisher }, counter);
+    const audit = new Audit(options.storage.audit, clock, log);
+    const rules = options.rearm ?? [];
+    const rearming = new Rearming({ ...options, rules, fleet, registrar, spreader, turns, audit, time });
     const profiles = new Profiles(options);
     this.#options = options;
     this.#time = time;
@@ -116,7 +137,9 @@ export class Balancer implements Machine {
     this.#profiles = profiles;
     this.#import = { ...options, fleet, instances, publisher, epochs, registrar, spreader, allocation, feed, profiles };
     this.membership = new Membership({ ...options, fleet, instances, registrar, spreader, feed, table, time });
-    this.inbox = new Inbox({ fleet, registrar, turns, clock, log }, marks);
+    this.audit = audit;
+    this.rearming = rearming;
+    this.inbox = new Inbox({ ...options, fleet, registrar, history, rearming, turns }, marks);
     checkZone(namer.parentDomain, table.zone);
     if (!namer.varies.host) log.warn({ uri }, "the recipe gives all devices one host name: one instance will serve them all");
   }
@@ -169,12 +192,14 @@ export class Balancer implements Machine {
     if (!this.#overdue().next().done) chores.start("ending overdue sessions", () => this.inTurn(() => this.#endOverdue()));
     if (this.#departures.due) chores.start("taking devices back", () => this.registrar.revokeDue());
     if (this.registrar.unsaved > 0) chores.start("storing allocations", () => this.#saveAll());
+    if (this.rearming.due) chores.start("re-arming devices", () => this.rearming.scan());
+    if (this.audit.unsaved > 0) chores.start("storing the audit log", () => this.audit.save());
     const { up, down } = this.epochs.due;
     if (up.length > 0) chores.start("regenerating names", () => this.#regenerate());
     else if (down.length > 0) chores.start("regenerating names", () => this.#followEpochs());
     if (now >= this.#nextRotation) {
       this.#nextRotation = now + (this.#options.timing.rotateEvery ?? 0);
-      chores.start("rotating", () => this.rotate("timer"));
+      chores.start("rotating", () => this.rotate("rotation.every", "timer"));
     }
   }
 
@@ -187,7 +212,7 @@ export class Balancer implements Machine {
   async import(devices: readonly DeviceInput[]): Promise<DeviceBatchReply> {
     const reply = await this.inTurn(() => importDevices(this.#import, devices));
     this.#warnOfCollisions();
-    return reply;
+    return { ...reply, warnings: this.#collisionWarnings };
   }
 
   /** Forgets a device. Returns false if it is not known. */
@@ -196,7 +221,7 @@ export class Balancer implements Machine {
   }
 
   /** Forgets devices, in one transaction. Returns how many of them were known. */
-  async removeAll(endpoints: readonly string[]): Promise<number> {
+  async removeAll(endpoints: readonly string[], why: Pick<AuditNote, "trigger" | "reason"> = BY_HAND): Promise<number> {
     const { storage, breathe } = this.#options;
     return this.inTurn(async () => {
       const known = new Set(endpoints.flatMap((endpoint) => this.fleet.byEndpoint(endpoint) ?? []));
@@ -207,6 +232,8 @@ export class Balancer implements Machine {
         if (slices.spend(NAME_WORK)) await slices.rest();
         this.registrar.forget(device);
       }
+      const [subject = null] = known.size === 1 ? endpoints : [];
+      this.audit.note({ kind: "removal", ...why, subject, counts: { removed: known.size } });
       return known.size;
     });
   }
@@ -214,14 +241,15 @@ export class Balancer implements Machine {
   /** Sets a bootstrap profile for devices that bootstrap from now on. Returns warnings. @throws InvalidInput */
   async putProfile(name: string, body: unknown): Promise<readonly string[]> {
     return this.inTurn(async () => {
-      const { profile, warnings } = await this.#profiles.put(name, body);
+      const { profile, warnings, changed } = await this.#profiles.put(name, body);
       this.#feed.tellAll({ type: "profile", name, profile });
+      if (changed) this.audit.note({ kind: "profile", ...BY_HAND, subject: name });
       return warnings;
     });
   }
 
   /** Regenerates names and spreads devices afresh (B6, B7). Where names are made of a counter, it counts on by one. */
-  async rotate(reason: string): Promise<RotationReply> {
+  async rotate(reason: string, trigger: "operator" | "leak" | "timer" = "operator"): Promise<RotationReply> {
     const { recipe, storage, log } = this.#options;
     const counts = usesCounter(recipe);
     if (counts) {
@@ -233,10 +261,19 @@ export class Balancer implements Machine {
     const moved = await this.#regenerate();
     // Instances go on taking the counter that is withdrawn until it is.
     if (counts) this.#feed.tellAll(this.#fleetEvent());
-    const reply = { pending: this.fleet.counts.pending, moved, counter: counts ? this.epochs.counter : null };
-    log.info({ reason, ...reply, collisions: this.publisher.collisions }, "names are regenerated");
+    const { pending } = this.fleet.counts;
+    const counter = counts ? this.epochs.counter : null;
+    this.audit.note({ kind: "rotation", trigger, reason, counts: { pending, moved, ...(counter === null ? {} : { counter }) } });
+    const { collisions } = this.publisher;
+    log.info({ trigger, reason, pending, moved, counter, collisions }, "names are regenerated");
     this.#warnOfCollisions();
-    return reply;
+    return { pending, moved, counter, warnings: [...(counts ? [] : [this.epochs.unchanged]), ...this.#collisionWarnings] };
+  }
+
+  /** What would change, without changing it (B16). @throws InvalidInput for an instance that is not known */
+  async plan(request: PlanRequest): Promise<PlanReply> {
+    const { fleet, instances, publisher, epochs } = this;
+    return this.inTurn(() => planNext({ fleet, instances, publisher, epochs, spreader: this.#spreader }, request));
   }
 
   /** A page of devices in order of endpoint, and the `after` of the next one if there may be more. */
@@ -244,6 +281,11 @@ export class Balancer implements Machine {
     const page = await this.#options.storage.devices.page(options);
     const next = page.length < options.limit ? null : (page.at(-1)?.endpoint ?? null);
     return { devices: page.flatMap(({ endpoint }) => this.fleet.byEndpoint(endpoint) ?? []), next };
+  }
+
+  /** A device's last bootstraps that are stored, the latest first. */
+  historyOf({ endpoint }: Device): Promise<PastBootstrap[]> {
+    return this.#options.storage.devices.history(endpoint);
   }
 
   /** Opens an instance's stream of assignments. */
@@ -263,6 +305,7 @@ export class Balancer implements Machine {
   async idle(): Promise<void> {
     await this.#chores.idle();
     this.#chores.start("storing allocations", () => this.#saveAll());
+    this.#chores.start("storing the audit log", () => this.audit.save());
     await this.#chores.idle();
     await this.#turns.idle();
   }
@@ -280,7 +323,7 @@ export class Balancer implements Machine {
       this.#options.log.error({ endpoint: row.endpoint, error: errorText(error) }, "a device cannot be named by this recipe");
     }
     // Its instance was lost just before the balancer ended.
-    if (instance?.state !== "up") this.registrar.change(device, nextProgress(progress, { kind: "instance-lost" }));
+    if (instance?.alive !== true) this.registrar.change(device, nextProgress(progress, { kind: "instance-lost" }));
   }
 
   /** What says where it is to be served may have become another than when it was imported. */
@@ -333,6 +376,11 @@ export class Balancer implements Machine {
       this.registrar.change(device, nextProgress(device.progress, { kind: "deadline" }));
     }
     this.#options.log.warn({ devices }, "sessions took too long; their devices are pending again");
+  }
+
+  get #collisionWarnings(): string[] {
+    const warning = collisionWarning(this.#options.recipe, this.fleet.counts.pending);
+    return warning === undefined ? [] : [warning];
   }
 
   /** Each time the fleet has grown twofold since the last warning. */

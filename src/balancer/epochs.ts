@@ -1,7 +1,7 @@
 import type { EpochView } from "../control/index.ts";
-import type { Clock } from "../lib/clock.ts";
+import type { Clock, Instant } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import { epochAt, liveSteps, type Margins, type Recipe, type Step } from "../naming/index.ts";
+import { epochAt, liveEpochs, liveSteps, type Margins, type Recipe, type Step, usesCounter } from "../naming/index.ts";
 import type { Device } from "./device.ts";
 import type { Fleet } from "./fleet.ts";
 import { type Publisher, stepKey } from "./publisher.ts";
@@ -42,6 +42,19 @@ export class Epochs {
   }
 
   /**
+   * The next regeneration: when, by the time of day, if the recipe goes by the time; which steps it will bring, and which
+   * will be gone by then.
+   */
+  get next(): { readonly at: Instant | null; readonly up: readonly Step[]; readonly down: readonly Step[] } {
+    const { recipe, margins, clock, publisher } = this.#parts;
+    const newest = liveEpochs(recipe, clock.now(), margins).at(-1);
+    const at = newest === undefined ? null : newest.end - margins.lead;
+    const counter = at === null && usesCounter(recipe) ? this.counter + 1 : this.counter;
+    const then = liveSteps(recipe, at ?? clock.now(), margins, counter);
+    return { at, up: without(then, publisher.steps), down: without(publisher.steps, then) };
+  }
+
+  /**
    * Brings up and takes down what is due; a call while one is under way is the same call. Deriving runs beside other work.
    * @param entitled which devices get names of a new epoch: those that have not commenced (B7)
    * @returns devices that share a name with one at another instance, and that instance
@@ -51,6 +64,14 @@ export class Epochs {
       this.#working = undefined;
     });
     return this.#working;
+  }
+
+  /** Why a rotation leaves names of this recipe as they are: for recipes without a counter. */
+  get unchanged(): string {
+    const { recipe, clock } = this.#parts;
+    const epoch = epochAt(recipe, clock.now());
+    if (epoch === undefined) return "names stay as they are: the recipe makes them of nothing that changes";
+    return `names stay as they are until the next epoch, at ${new Date(epoch.end).toISOString()}: the recipe makes them by the time alone`;
   }
 
   /** What an operator sees of the live epochs. */

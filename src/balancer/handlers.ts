@@ -24,7 +24,7 @@ export function controlHandlers(balancer: Balancer): ControlHandlers {
     },
     lookup: ({ params, body }) => {
       const instance = balancer.instances.get(params.id);
-      if (instance?.state !== "up") throw notRegistered(params.id);
+      if (instance === undefined || !instance.alive) throw notRegistered(params.id);
       const { identity, endpoint } = body;
       if ((identity === undefined) === (endpoint === undefined))
         throw new InvalidInput("lookup: give an identity or an endpoint");
@@ -43,13 +43,16 @@ export function controlHandlers(balancer: Balancer): ControlHandlers {
     instances: () => ({ instances: balancer.membership.views() }),
     importDevices: ({ body }) => balancer.import(body.devices),
     devices: ({ query }) => listDevices(balancer, query),
-    device: ({ params, query }) => view(balancer, deviceOf(balancer, params.endpoint), query.names === true),
+    device: ({ params, query }) => viewOne(balancer, deviceOf(balancer, params.endpoint), query),
     removeDevice: async ({ params }) => {
       if (!(await balancer.remove(params.endpoint))) throw new NotFound(`no device ${params.endpoint}`);
       return {};
     },
     putProfile: async ({ params, body }) => ({ warnings: await balancer.putProfile(params.name, body) }),
-    rotate: ({ body }) => balancer.rotate(body.reason),
+    rotate: ({ body }) => balancer.rotate(body.reason, body.trigger),
+    rearm: ({ body }) => balancer.rearming.byHand(body),
+    audit: ({ query }) => balancer.audit.page(query),
+    plan: ({ body }) => balancer.plan(body),
     status: () => ({
       zone: balancer.zone,
       devices: balancer.fleet.counts,
@@ -59,7 +62,7 @@ export function controlHandlers(balancer: Balancer): ControlHandlers {
       collisions: balancer.publisher.collisions,
     }),
     assignments: (id, signal) => {
-      if (balancer.instances.get(id)?.state !== "up") throw notRegistered(id);
+      if (balancer.instances.get(id)?.alive !== true) throw notRegistered(id);
       return (write) => void balancer.stream(id, write, signal);
     },
   };
@@ -91,14 +94,26 @@ async function listDevices(balancer: Balancer, query: DeviceQuery): Promise<Devi
   return { devices: devices.map((device) => view(balancer, device, names)), next };
 }
 
+async function viewOne(
+  balancer: Balancer,
+  device: Device,
+  { names = false, history = false }: { readonly names?: boolean | undefined; readonly history?: boolean | undefined },
+): Promise<DeviceView> {
+  if (!history) return view(balancer, device, names);
+  const past = await balancer.historyOf(device);
+  return { ...view(balancer, device, names), history: past };
+}
+
 function view(balancer: Balancer, device: Device, names: boolean): DeviceView {
-  const { state, home, failures, failure } = device.progress;
+  const { state, home, completedAt, failures, failure } = device.progress;
   return {
     endpoint: device.endpoint,
     mode: device.kind.mode,
     state,
     instance: balancer.instances.at(home)?.id ?? null,
     profile: device.kind.profile,
+    group: device.kind.group,
+    completedAt,
     failures,
     lastFailure: failure,
     ...(names ? { names: balancer.publisher.names(device) } : {}),

@@ -47,7 +47,10 @@ const [CHECK_WORK, TAKE_WORK] = [4 * NAME_WORK, 3 * NAME_WORK];
  * Adds devices to the fleet or gives known ones new credentials (B1); these keep their state. Bad ones are reported, and
  * the rest taken.
  */
-export async function importDevices(parts: ImportOptions, inputs: readonly DeviceInput[]): Promise<DeviceBatchReply> {
+export async function importDevices(
+  parts: ImportOptions,
+  inputs: readonly DeviceInput[],
+): Promise<Omit<DeviceBatchReply, "warnings">> {
   const { storage, clock, registrar, breathe } = parts;
   const rejected: { index: number; reason: string }[] = [];
   const accepted: Accepted[] = [];

@@ -1,25 +1,38 @@
-import type { Notification, NotificationBatch } from "../control/index.ts";
+import type { Notification, NotificationBatch, PastBootstrap } from "../control/index.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { NotificationMark } from "../storage/index.ts";
 import { type Device, type DeviceEvent, nextProgress, type Progress } from "./device.ts";
 import type { Fleet } from "./fleet.ts";
+import type { History } from "./history.ts";
 import type { Instance } from "./instances.ts";
+import type { Rearming } from "./rearming.ts";
 import type { Registrar } from "./registrar.ts";
+import { NAME_WORK, Slices } from "./slices.ts";
 import type { Turns } from "./turns.ts";
 
 /** What the inbox works on. */
 export interface InboxOptions {
   readonly fleet: Fleet;
   readonly registrar: Registrar;
+  readonly history: History;
+  readonly rearming: Rearming;
   readonly turns: Turns;
   readonly clock: Clock;
+  readonly breathe: () => Promise<void>;
   readonly log: Logger;
 }
 
 interface Received {
   readonly instance: Instance;
   readonly batch: NotificationBatch;
+}
+
+/** What notifications come to. */
+interface Outcome {
+  readonly changes: Map<Device, Progress>;
+  /** The latest first. */
+  readonly ended: Map<Device, readonly PastBootstrap[]>;
 }
 
 /** Batches that will be stored together. */
@@ -67,8 +80,9 @@ export class Inbox {
   }
 
   async #apply(received: readonly Received[]): Promise<void> {
-    const { clock, registrar } = this.#parts;
-    const changes = new Map<Device, Progress>();
+    const { clock, registrar, rearming, breathe } = this.#parts;
+    const outcome: Outcome = { changes: new Map(), ended: new Map() };
+    const slices = new Slices(breathe);
     const marks = new Map<string, NotificationMark>();
     for (const { instance, batch } of received) {
       const key = markKey(instance.id, batch.boot);
@@ -76,17 +90,19 @@ export class Inbox {
       for (const notification of batch.notifications) {
         if (notification.sequence <= sequence) continue;
         sequence = notification.sequence;
-        this.#note(changes, instance, notification);
+        if (slices.spend(NAME_WORK)) await slices.rest();
+        this.#note(outcome, instance, notification);
       }
       marks.set(key, { instance: instance.id, bootId: batch.boot, sequence, updatedAt: clock.now() });
     }
-    await registrar.commit(changes, [...marks.values()]);
+    await registrar.commit(outcome.changes, [...marks.values()], outcome.ended);
     for (const [key, { sequence }] of marks) this.#applied.set(key, sequence);
+    await rearming.completed(outcome.changes.keys());
   }
 
-  #note(changes: Map<Device, Progress>, instance: Instance, notification: Notification): void {
-    const { fleet, log } = this.#parts;
-    const { endpoint, kind, session, cause, detail } = notification;
+  #note({ changes, ended }: Outcome, instance: Instance, notification: Notification): void {
+    const { fleet, history, log } = this.#parts;
+    const { endpoint, kind, session, duration, cause, detail } = notification;
     const fields = { instance: instance.id, endpoint, kind, session };
     const device = fleet.byEndpoint(endpoint);
     if (device === undefined) {
@@ -94,11 +110,14 @@ export class Inbox {
       return;
     }
     // It was taken for lost while this waited: its sessions are over, and its devices were given to others.
-    if (kind === "commenced" && instance.state !== "up") return;
+    if (kind === "commenced" && !instance.alive) return;
     const before = changes.get(device) ?? device.progress;
     const after = nextProgress(before, this.#event(instance, notification));
     log.debug({ ...fields, cause, detail, state: after.state }, "notification");
-    if (after !== before) changes.set(device, after);
+    if (after === before) return;
+    changes.set(device, after);
+    const past = history.ended(device, before, after, kind === "commenced" ? undefined : duration);
+    if (past !== undefined) ended.set(device, [past, ...(ended.get(device) ?? [])]);
   }
 
   #event(instance: Instance, { kind, session, cause }: Notification): DeviceEvent {

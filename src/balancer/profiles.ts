@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { AssignmentEvent } from "../control/index.ts";
 import type { Clock } from "../lib/clock.ts";
 import { InvalidInput } from "../lib/errors.ts";
@@ -37,13 +38,14 @@ export class Profiles {
     for (const { name, body } of await this.#parts.storage.profiles.all()) this.#bodies.set(name, body);
   }
 
-  /** Stores a profile, and gives it as it is stored. @throws InvalidInput, StorageError */
-  async put(name: string, body: unknown): Promise<CheckedProfile> {
+  /** Stores a profile, and gives it as it is stored, and whether it is another than before. @throws InvalidInput, StorageError */
+  async put(name: string, body: unknown): Promise<CheckedProfile & { readonly changed: boolean }> {
     const { storage, clock, readProfile } = this.#parts;
     const checked = readProfile(body, `profile ${name}`);
     await storage.profiles.put(name, checked.profile, clock.now());
+    const changed = !isDeepStrictEqual(this.#bodies.get(name), checked.profile);
     this.#bodies.set(name, checked.profile);
-    return checked;
+    return { ...checked, changed };
   }
 
   /**

@@ -80,6 +80,11 @@ export class Publisher {
     return this.#live.get(stepKey(step))?.names.generation.size ?? 0;
   }
 
+  /** How many names of a step lead to the instance. */
+  namesOf(step: Step, instance: number): number {
+    return this.#live.get(stepKey(step))?.names.generation.namesOf(instance) ?? 0;
+  }
+
   /** How many live names are shared by several devices (N10). */
   get collisions(): number {
     return [...this.#live.values()].reduce((sum, { names }) => sum + names.collisions, 0);
@@ -191,6 +196,11 @@ export class Publisher {
     const newest = [...this.#live.values()].at(-1);
     const host = newest?.held[device.row] === 1 ? this.#host(device, newest.step) : undefined;
     if (host !== undefined) newest?.names.generation.add(host, instance);
+  }
+
+  /** The device's host name in a step, live or not; undefined if it cannot be named. It is a secret. */
+  hostIn(device: Device, step: Step): string | undefined {
+    return this.#host(device, step);
   }
 
   /** Whether a live name of the device leads to the instance (S2); where names collide it may be another than its home. */

@@ -1,9 +1,11 @@
+import type { PastBootstrap } from "../control/index.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { NotificationMark, ProgressChange, Storage } from "../storage/index.ts";
 import type { Departures } from "./departures.ts";
 import { atHome, type Device, NOWHERE, type Progress } from "./device.ts";
 import type { Feed } from "./feed.ts";
 import type { Fleet } from "./fleet.ts";
+import type { History } from "./history.ts";
 import type { Instances } from "./instances.ts";
 import type { Publisher } from "./publisher.ts";
 import { NAME_WORK, Slices } from "./slices.ts";
@@ -18,6 +20,7 @@ export interface RegistrarOptions {
   readonly publisher: Publisher;
   readonly departures: Departures;
   readonly feed: Feed;
+  readonly history: History;
   readonly storage: Storage;
   readonly clock: Clock;
   readonly breathe: () => Promise<void>;
@@ -36,15 +39,23 @@ export class Registrar {
     this.#parts = parts;
   }
 
-  /** Stores new progress with the notifications it came from, all or nothing, and only then lets it take effect. */
-  async commit(changes: ReadonlyMap<Device, Progress>, marks: readonly NotificationMark[]): Promise<void> {
-    const { storage, breathe } = this.#parts;
-    const records = [...changes].map(([device, progress]) => this.#record(device, progress));
+  /**
+   * Stores new progress with the notifications it came from, all or nothing, and only then lets it take effect.
+   * @param ended bootstraps that are over with it, the latest first
+   */
+  async commit(
+    changes: ReadonlyMap<Device, Progress>,
+    marks: readonly NotificationMark[],
+    ended: ReadonlyMap<Device, readonly PastBootstrap[]>,
+  ): Promise<void> {
+    const { storage, history, breathe } = this.#parts;
+    const records = [...changes].map(([device, progress]) => this.#record(device, progress, ended.get(device)));
     await storage.devices.saveProgress(records, marks);
     const slices = new Slices(breathe);
     for (const [device, progress] of changes) {
       if (slices.spend(2 * NAME_WORK)) await slices.rest();
       this.#unsaved.delete(device);
+      history.done(device);
       this.#apply(device, progress);
     }
   }
@@ -55,6 +66,9 @@ export class Registrar {
    */
   change(device: Device, progress: Progress): void {
     if (progress === device.progress) return;
+    const { history } = this.#parts;
+    const past = history.ended(device, device.progress, progress);
+    if (past !== undefined) history.keep(device, past);
     this.#unsaved.add(device);
     this.#apply(device, progress);
   }
@@ -85,13 +99,17 @@ export class Registrar {
       devices.push(device);
     }
     await this.#parts.storage.devices.saveProgress(devices.map((device) => this.#record(device, device.progress)));
-    for (const device of devices) this.#unsaved.delete(device);
+    for (const device of devices) {
+      this.#unsaved.delete(device);
+      this.#parts.history.done(device);
+    }
   }
 
   /** A device leaves the fleet: nothing about it is to be stored or told any more. */
   forget(device: Device): void {
-    const { publisher, departures, fleet, feed } = this.#parts;
+    const { publisher, departures, fleet, feed, history } = this.#parts;
     this.#unsaved.delete(device);
+    history.done(device);
     departures.forget(device);
     publisher.drop(device);
     publisher.forget(device.row);
@@ -148,10 +166,10 @@ export class Registrar {
     feed.assign(this.#parts.instances.at(device.progress.home)?.id, device);
   }
 
-  #record({ endpoint }: Device, progress: Progress): ProgressChange {
+  #record(device: Device, progress: Progress, ended: readonly PastBootstrap[] = []): ProgressChange {
     const { state, home, session, commencedAt, completedAt, attempts, failures, failure } = progress;
     return {
-      endpoint,
+      endpoint: device.endpoint,
       state,
       instance: this.#parts.instances.at(home)?.id ?? null,
       session,
@@ -161,6 +179,7 @@ export class Registrar {
       failures,
       failure,
       updatedAt: this.#parts.clock.now(),
+      ended: [...ended, ...this.#parts.history.waiting(device)],
     };
   }
 }

@@ -63,6 +63,7 @@ interface Session {
   /** Its id. */
   readonly key: string;
   readonly opening: Opening;
+  readonly begunAt: Instant;
   readonly deadline: Instant;
   state: SessionState;
   handOver: HandOver | undefined;
@@ -122,6 +123,7 @@ export class Sessions {
     const session: Session = {
       key: this.#nextId(),
       opening,
+      begunAt: now,
       deadline: now + this.#options.deadline,
       state: SESSION_BEGIN,
       handOver: undefined,
@@ -237,17 +239,18 @@ export class Sessions {
     if (this.#ofCaller.get(caller.key) === session) this.#ofCaller.delete(caller.key);
     if (caller.proven === undefined) this.#unsecured--;
     session.cancel?.(now);
+    const duration = Math.round(now - session.begunAt);
     const fields = { endpoint: device.endpoint, session: session.key };
     if (state.name === "failed") {
       this.#failed++;
       session.handOver?.undo();
       if (before.name === "preparing") opening.decline(state.cause, now);
-      this.#report(session.key, device, { kind: "failed", cause: state.cause, detail: state.detail });
+      this.#report(session.key, device, { kind: "failed", duration, cause: state.cause, detail: state.detail });
       const who = this.#options.log.who(caller);
       this.#options.log.info({ ...who, ...fields, cause: state.cause, detail: state.detail }, "bootstrap failed");
     } else {
       this.#completed++;
-      this.#report(session.key, device, { kind: "completed" });
+      this.#report(session.key, device, { kind: "completed", duration });
       this.#options.log.debug(fields, "bootstrap completed");
     }
     this.#options.ended(device.endpoint, state.name === "completed");
@@ -256,13 +259,14 @@ export class Sessions {
     else if (state.name !== "failed" || state.cause !== "connection-lost") this.#lingering.add(caller, now);
   }
 
-  #report(session: string, device: Device, what: Pick<Notification, "kind" | "cause" | "detail">): void {
-    const { cause, detail } = what;
+  #report(session: string, device: Device, what: Pick<Notification, "kind" | "duration" | "cause" | "detail">): void {
+    const { duration, cause, detail } = what;
     this.#options.report({
       kind: what.kind,
       endpoint: device.endpoint,
       session,
       at: this.#options.clock.now(),
+      ...(duration === undefined ? {} : { duration }),
       ...(cause === undefined ? {} : { cause }),
       ...(detail === undefined ? {} : { detail: detail.slice(0, MAX_DETAIL) }),
     });

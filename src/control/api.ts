@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Lookup, type LookupReply, LookupReplySchema, LookupSchema } from "./assignment.ts";
+import { type AuditPage, AuditPageSchema, type AuditQuery, AuditQuerySchema } from "./audit.ts";
 import {
   type DeviceBatch,
   type DeviceBatchReply,
@@ -23,6 +24,8 @@ import {
   InstanceViewSchema,
 } from "./instance.ts";
 import { type NotificationBatch, NotificationBatchSchema } from "./notification.ts";
+import { type PlanReply, PlanReplySchema, type PlanRequest, PlanRequestSchema } from "./plan.ts";
+import { type Rearming, type RearmingReply, RearmingReplySchema, RearmingSchema } from "./rearming.ts";
 import {
   type FleetStatus,
   FleetStatusSchema,
@@ -59,10 +62,18 @@ export interface ControlApi {
   instances: Operation<None, None, undefined, { readonly instances: readonly InstanceView[] }>;
   importDevices: Operation<None, None, DeviceBatch, DeviceBatchReply>;
   devices: Operation<None, DeviceQuery, undefined, DevicePage>;
-  device: Operation<Endpoint, { readonly names?: boolean | undefined }, undefined, DeviceView>;
+  device: Operation<
+    Endpoint,
+    { readonly names?: boolean | undefined; readonly history?: boolean | undefined },
+    undefined,
+    DeviceView
+  >;
   removeDevice: Operation<Endpoint, None, undefined, Done>;
   putProfile: Operation<{ readonly name: string }, None, unknown, { readonly warnings: readonly string[] }>;
   rotate: Operation<None, None, Rotation, RotationReply>;
+  plan: Operation<None, None, PlanRequest, PlanReply>;
+  rearm: Operation<None, None, Rearming, RearmingReply>;
+  audit: Operation<None, AuditQuery, undefined, AuditPage>;
   status: Operation<None, None, undefined, FleetStatus>;
 }
 
@@ -155,7 +166,7 @@ export const ROUTES: { readonly [Name in keyof ControlApi]: Route<ControlApi[Nam
     path: "/v1/devices/:endpoint",
     role: "operator",
     summary: "One device",
-    query: z.strictObject({ names: z.stringbool().optional() }),
+    query: z.strictObject({ names: z.stringbool().optional(), history: z.stringbool().optional() }),
     reply: DeviceViewSchema,
   },
   removeDevice: {
@@ -180,6 +191,30 @@ export const ROUTES: { readonly [Name in keyof ControlApi]: Route<ControlApi[Nam
     summary: "Regenerates the names of all devices that have not commenced, and spreads them afresh",
     body: RotationSchema,
     reply: RotationReplySchema,
+  },
+  rearm: {
+    method: "POST",
+    path: "/v1/rearmings",
+    role: "operator",
+    summary: "Lets completed devices bootstrap again; they get names at once",
+    body: RearmingSchema,
+    reply: RearmingReplySchema,
+  },
+  audit: {
+    method: "GET",
+    path: "/v1/audit",
+    role: "operator",
+    summary: "What changed the fleet's names and allocation, and why, the newest first",
+    query: AuditQuerySchema,
+    reply: AuditPageSchema,
+  },
+  plan: {
+    method: "POST",
+    path: "/v1/plans",
+    role: "operator",
+    summary: "What would change at the next regeneration, or without some instances, or with other weights; changes nothing",
+    body: PlanRequestSchema,
+    reply: PlanReplySchema,
   },
   status: {
     method: "GET",

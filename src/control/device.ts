@@ -24,6 +24,18 @@ export interface DeviceInput {
 export type DeviceState = "pending" | "commenced" | "completed";
 export const DEVICE_STATES: readonly [DeviceState, ...DeviceState[]] = ["pending", "commenced", "completed"];
 
+/** One bootstrap session of a device that is over. */
+export interface PastBootstrap {
+  /** When it commenced, by the balancer's clock, ms. */
+  readonly at: number;
+  readonly instance: string | null;
+  /** The first 12 hex characters of the SHA-256 of the device's host name of that time; null if it had none. */
+  readonly name: string | null;
+  /** How long it took, ms. */
+  readonly duration: number;
+  readonly outcome: "completed" | FailureCause;
+}
+
 /** What the balancer tells of a device: never its secrets, and its live names only when asked for. */
 export interface DeviceView {
   readonly endpoint: string;
@@ -32,11 +44,16 @@ export interface DeviceView {
   /** The instance it is allocated to; after completion the one that served it. */
   readonly instance: string | null;
   readonly profile: string;
+  readonly group: string | null;
+  /** When it completed, ms; null if it never did, or has commenced again since. */
+  readonly completedAt: number | null;
   /** Failed sessions so far, and why the last one failed. */
   readonly failures: number;
   readonly lastFailure: FailureCause | null;
   /** Live temporary host names; only present when they were asked for, as they are secrets while they live. */
   readonly names?: readonly string[] | undefined;
+  /** Its last bootstraps, the latest first; only present when they were asked for. */
+  readonly history?: readonly PastBootstrap[] | undefined;
 }
 
 const hex: z.ZodType<string> = z.string().regex(/^([0-9a-fA-F]{2})+$/, "must be hex");
@@ -59,9 +76,22 @@ export const DeviceViewSchema: z.ZodType<DeviceView> = z.strictObject({
   state: z.enum(DEVICE_STATES),
   instance: z.string().nullable(),
   profile: z.string(),
+  group: z.string().nullable(),
+  completedAt: z.number().int().nullable(),
   failures: z.number().int(),
   lastFailure: z.enum(FAILURE_CAUSES).nullable(),
   names: z.array(z.string()).optional(),
+  history: z
+    .array(
+      z.strictObject({
+        at: z.number().int(),
+        instance: z.string().nullable(),
+        name: z.string().nullable(),
+        duration: z.number().int().min(0),
+        outcome: z.enum(["completed", ...FAILURE_CAUSES]),
+      }),
+    )
+    .optional(),
 });
 
 /** A batch of an import, and what became of it: `rejected` names the position in the batch and the reason. */
@@ -72,6 +102,8 @@ export interface DeviceBatchReply {
   readonly inserted: number;
   readonly updated: number;
   readonly rejected: readonly { readonly index: number; readonly reason: string }[];
+  /** What is to be said of the fleet as it is now, such as that it has more devices than the recipe has names. */
+  readonly warnings: readonly string[];
 }
 
 export const DeviceBatchSchema: z.ZodType<DeviceBatch> = z.strictObject({ devices: z.array(DeviceInputSchema).max(5000) });
@@ -79,6 +111,7 @@ export const DeviceBatchReplySchema: z.ZodType<DeviceBatchReply> = z.strictObjec
   inserted: z.number().int(),
   updated: z.number().int(),
   rejected: z.array(z.strictObject({ index: z.number().int(), reason: z.string() })),
+  warnings: z.array(z.string()),
 });
 
 /** Which devices to list; `after` is the last endpoint of the page before. */

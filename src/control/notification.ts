@@ -38,6 +38,8 @@ export interface Notification {
   readonly session: string;
   /** When it happened by the instance's clock, ms. */
   readonly at: number;
+  /** For `completed` and `failed`: how long the session took, ms. */
+  readonly duration?: number | undefined;
   /** For `failed`. */
   readonly cause?: FailureCause | undefined;
   /** For `failed`: one line for a person. */
@@ -50,6 +52,7 @@ const NotificationSchema: z.ZodType<Notification> = z.strictObject({
   endpoint: z.string().min(1).max(255),
   session: z.string().min(1).max(80),
   at: z.number().int().min(0),
+  duration: z.number().int().min(0).optional(),
   cause: z.enum(FAILURE_CAUSES).optional(),
   detail: z.string().max(300).optional(),
 });

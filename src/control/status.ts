@@ -1,8 +1,10 @@
 import { z } from "zod";
 
-/** Why names are regenerated now, for the log. */
+/** Why names are regenerated now, for the log and the audit log. */
 export interface Rotation {
   readonly reason: string;
+  /** `leak`: somebody may know live names; if absent, an operator wants it. */
+  readonly trigger?: "operator" | "leak" | undefined;
 }
 
 /** What a rotation did. */
@@ -13,6 +15,8 @@ export interface RotationReply {
   readonly moved: number;
   /** The counter names are made of from now on; null where the recipe goes by the time. */
   readonly counter: number | null;
+  /** What was not done, and what is to be said of the names. */
+  readonly warnings: readonly string[];
 }
 
 /** One epoch whose names are in DNS. `start` and `end` bound its use by a device with a right clock, ms. */
@@ -43,11 +47,15 @@ export interface FleetStatus {
 
 const count: z.ZodType<number> = z.number().int().min(0);
 
-export const RotationSchema: z.ZodType<Rotation> = z.strictObject({ reason: z.string().max(200) });
+export const RotationSchema: z.ZodType<Rotation> = z.strictObject({
+  reason: z.string().max(200),
+  trigger: z.enum(["operator", "leak"]).optional(),
+});
 export const RotationReplySchema: z.ZodType<RotationReply> = z.strictObject({
   pending: count,
   moved: count,
   counter: count.nullable(),
+  warnings: z.array(z.string()),
 });
 export const FleetStatusSchema: z.ZodType<FleetStatus> = z.strictObject({
   zone: z.string(),

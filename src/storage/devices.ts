@@ -3,6 +3,7 @@ import { InvalidInput } from "../lib/errors.ts";
 import { openCredentials, sealCredentials } from "./credentials.ts";
 import type { Database, Queryable } from "./database.ts";
 import { deviceProblem } from "./device-record.ts";
+import { historyRow, pastBootstrap, TRIMMED_HISTORY } from "./history.ts";
 import type { SecretBox } from "./secret-box.ts";
 import type {
   DeviceRecord,
@@ -50,6 +51,11 @@ export function createDevices(database: Database, box: SecretBox): Devices {
     async get(endpoint) {
       const [row] = await database.query<SealedRow>(`select ${ALL_COLUMNS} from device where endpoint = $1`, [endpoint]);
       return row === undefined ? undefined : open(row);
+    },
+
+    async history(endpoint) {
+      const [row] = await database.query<{ history: unknown[][] }>("select history from device where endpoint = $1", [endpoint]);
+      return (row?.history ?? []).map(pastBootstrap);
     },
 
     page: (options) => selectPage<DeviceStatus>(database, STATUS_COLUMNS, options),
@@ -180,13 +186,15 @@ async function updateProgress(connection: Queryable, changes: readonly ProgressC
     `with written as (
        update device set state = change.state, failure = change.failure, instance = change.instance, session = change.session,
          commenced_at = change."commencedAt", completed_at = change."completedAt",
-         attempts = change.attempts, failures = change.failures, updated_at = change."updatedAt"
+         attempts = change.attempts, failures = change.failures, updated_at = change."updatedAt",
+         history = ${TRIMMED_HISTORY}
        from json_to_recordset($1::json) as change (endpoint text, state text, failure text, instance text, session text,
-         "commencedAt" bigint, "completedAt" bigint, attempts integer, failures integer, "updatedAt" bigint)
+         "commencedAt" bigint, "completedAt" bigint, attempts integer, failures integer, "updatedAt" bigint,
+         ended jsonb)
        where device.endpoint = change.endpoint
        returning 1
      ) select count(*) as saved from written`,
-    [JSON.stringify(changes)],
+    [JSON.stringify(changes.map(historyRow))],
   );
   return count?.saved ?? 0;
 }

@@ -55,6 +55,19 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     "alter table device add column mode text not null default 'psk' check (mode in ('psk', 'x509', 'rpk', 'nosec'))",
     "alter table device alter column mode drop default",
   ],
+  [
+    // Arrays of values, which take half the room of objects.
+    "alter table device add column history jsonb not null default '[]'",
+    `create table audit (
+      id bigint generated always as identity primary key,
+      at bigint not null,
+      kind text not null,
+      subject text,
+      trigger text not null,
+      reason text not null,
+      counts json not null
+    )`,
+  ],
 ];
 
 /** Any number; it keeps two Berths that start at once on one server from migrating at once. */

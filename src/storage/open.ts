@@ -1,3 +1,4 @@
+import { createAuditLog } from "./audit-log.ts";
 import type { Database } from "./database.ts";
 import { createDevices } from "./devices.ts";
 import { StorageError } from "./errors.ts";
@@ -32,6 +33,7 @@ export async function openStorage(options: StorageOptions, box: SecretBox): Prom
       profiles: createProfiles(database, box),
       instances: createInstances(database),
       settings,
+      audit: createAuditLog(database),
       close: () => database.close(),
     };
   } catch (error) {

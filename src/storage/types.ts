@@ -1,4 +1,4 @@
-import type { SecurityMode } from "../control/index.ts";
+import type { AuditEntry, PastBootstrap, SecurityMode } from "../control/index.ts";
 import type { Instant } from "../lib/clock.ts";
 
 /** What a device proves itself with, and what its name is derived from. Sealed in the database. */
@@ -64,6 +64,8 @@ export interface DeviceRow extends DeviceStatus, DeviceRecord {}
 /** New progress of one device. */
 export interface ProgressChange extends DeviceProgress {
   readonly endpoint: string;
+  /** Sessions that ended with this change, the latest first: they go to the front of the device's history. */
+  readonly ended?: readonly PastBootstrap[] | undefined;
 }
 
 /**
@@ -106,6 +108,8 @@ export interface Devices {
   /** All devices in order of endpoint, `batchSize` at a time. */
   all(batchSize?: number): AsyncIterable<DeviceRow[]>;
   get(endpoint: string): Promise<DeviceRow | undefined>;
+  /** A device's last bootstraps, the latest first; at most 8. */
+  history(endpoint: string): Promise<PastBootstrap[]>;
   /** Devices in order of endpoint, without keys. */
   page(options: PageOptions): Promise<DeviceStatus[]>;
   countByState(): Promise<Record<DeviceState, number>>;
@@ -160,11 +164,27 @@ export interface Settings {
   put(key: string, value: unknown): Promise<void>;
 }
 
+/** A page of the audit log: the newest entries, or those older than `before`. */
+export interface AuditPageOptions {
+  /** `id` of the last entry of the page before. */
+  readonly before?: number | undefined;
+  readonly limit: number;
+}
+
+/** What changed the fleet and why, the newest entries of it; in clear: never a name or a key. */
+export interface AuditLog {
+  /** Adds entries in their order; now and then the oldest beyond 10,000 are removed. */
+  add(entries: readonly Omit<AuditEntry, "id">[]): Promise<void>;
+  /** Entries, the newest first. */
+  page(options: AuditPageOptions): Promise<AuditEntry[]>;
+}
+
 /** Berth's database. Every method rejects with a coded error, and then nothing of it was stored. */
 export interface Storage {
   readonly devices: Devices;
   readonly profiles: Profiles;
   readonly instances: Instances;
   readonly settings: Settings;
+  readonly audit: AuditLog;
   close(): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import type { AuditEntry, PastBootstrap } from "../../src/control/index.ts";
 import type {
   DeviceRecord,
   DeviceRow,
@@ -15,6 +16,8 @@ export class FakeStorage implements Storage {
   readonly #profiles: Map<string, StoredProfile> = new Map();
   readonly #instances: Map<string, StoredInstance> = new Map();
   readonly #settings: Map<string, unknown> = new Map();
+  readonly #histories: Map<string, readonly PastBootstrap[]> = new Map();
+  readonly #audit: AuditEntry[] = [];
   /** Writes reject while this is true. */
   broken = false;
   /** Resolves before each write takes effect; for tests that hold one up. */
@@ -38,6 +41,7 @@ export class FakeStorage implements Storage {
       yield [...this.#rows.values()].sort((a, b) => (a.endpoint < b.endpoint ? -1 : 1));
     }.bind(this),
     get: async (endpoint) => this.#rows.get(endpoint),
+    history: async (endpoint) => [...(this.#histories.get(endpoint) ?? [])],
     page: async ({ after = "", limit, state }) =>
       [...this.#rows.values()]
         .filter((row) => row.endpoint > after && (state === undefined || row.state === state))
@@ -88,6 +92,14 @@ export class FakeStorage implements Storage {
     },
   };
 
+  readonly audit: Storage["audit"] = {
+    add: async (entries) => {
+      await this.#write();
+      for (const entry of entries) this.#audit.unshift({ ...entry, id: this.#audit.length + 1 });
+    },
+    page: async ({ before = Number.POSITIVE_INFINITY, limit }) => this.#audit.filter(({ id }) => id < before).slice(0, limit),
+  };
+
   async close(): Promise<void> {}
 
   async #write(): Promise<void> {
@@ -95,9 +107,11 @@ export class FakeStorage implements Storage {
     if (this.broken) throw new Error("the database is away");
   }
 
-  #save(change: ProgressChange): void {
+  #save({ ended = [], ...change }: ProgressChange): void {
     const row = this.#rows.get(change.endpoint);
-    if (row !== undefined) this.#rows.set(change.endpoint, { ...row, ...change });
+    if (row === undefined) return;
+    this.#rows.set(change.endpoint, { ...row, ...change });
+    this.#histories.set(change.endpoint, [...ended, ...(this.#histories.get(change.endpoint) ?? [])].slice(0, 8));
   }
 }
 

@@ -138,6 +138,9 @@ export class FakeBalancer {
       removeDevice: unused,
       putProfile: unused,
       rotate: unused,
+      rearm: unused,
+      plan: unused,
+      audit: unused,
       status: unused,
       assignments: (_id, signal) => (write) => {
         this.#streams.add(write);

@@ -114,7 +114,8 @@ export function storageContract(makeSubject: () => Promise<Subject>): void {
   test("devices stored before there were modes prove themselves by a PSK", async () => {
     await storage.devices.import(devices(3), NOW);
     await whileClosed(async () => {
-      await subject.sql("alter table device drop column mode");
+      await subject.sql("alter table device drop column mode, drop column history");
+      await subject.sql("drop table audit");
       await subject.sql("delete from berth_schema where version > 1");
     });
     const rows = (await collect(storage.devices.all())).flat();
