@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { BerthError, errorText } from "../lib/errors.ts";
+import { addAudit } from "./commands/audit.ts";
 import { addBalancer } from "./commands/balancer.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDevice } from "./commands/device.ts";
@@ -9,7 +10,9 @@ import { addFleet } from "./commands/fleet.ts";
 import { addImport } from "./commands/import.ts";
 import { addInstance } from "./commands/instance.ts";
 import { addInstances } from "./commands/instances.ts";
+import { addPlan } from "./commands/plan.ts";
 import { addProfile } from "./commands/profile.ts";
+import { addRearm } from "./commands/rearm.ts";
 import { addRotate } from "./commands/rotate.ts";
 import { addServe } from "./commands/serve.ts";
 import { addUri } from "./commands/uri.ts";
@@ -70,8 +73,11 @@ export async function main(args: readonly string[]): Promise<number> {
     addImport,
     addDevices,
     addInstances,
+    addPlan,
     addProfile,
     addRotate,
+    addRearm,
+    addAudit,
     addUri,
     addDevice,
     addFleet,

@@ -12,7 +12,7 @@ export { distance, eligible } from "./eligible.ts";
 export type { InstanceFacts, SpreadPolicy } from "./facts.ts";
 export { PolicyHook } from "./hook.ts";
 export type { AskedDevice, OwnPolicy } from "./own-policy.ts";
-export { type MoveReason, planSpread, type SpreadInput } from "./plan.ts";
+export { type OnMove, planSpread, type SpreadInput } from "./plan.ts";
 export { POLICIES } from "./policies/registry.ts";
 export { ANYWHERE, Siter, type Siting, type SitingColumns, type SitingOptions, type SitingRule } from "./siting.ts";
 export type { Occasion } from "./spread.ts";

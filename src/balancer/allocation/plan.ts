@@ -1,9 +1,7 @@
+import type { MoveReason } from "../../control/index.ts";
 import { type Device, NOWHERE } from "../device.ts";
 import type { Slices } from "../slices.ts";
 import { type Occasion, Spread, type SpreadRules } from "./spread.ts";
-
-/** Why a device is to move. `unserved`: its instance may not serve it (any more), or it has none yet. */
-export type MoveReason = "unserved" | "joined" | "levelled" | "dealt" | "chosen" | "nobody";
 
 /** What is to be spread, and over what. */
 export interface SpreadInput extends SpreadRules {
