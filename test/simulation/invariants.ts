@@ -86,7 +86,7 @@ export class Invariants {
 
   /** Right after names were spread: every pending device has its name of the newest epoch, and instances have equal shares. */
   balanced(): void {
-    const { now, world, timing, namer, devices, instances, figures } = this.#site;
+    const { now, world, timing, namer, devices, figures } = this.#site;
     const serving = world.balancer.instances.serving();
     const step = liveSteps(namer.recipe, now, timing).at(-1) ?? {};
     const names = new Map(serving.map((index) => [index, 0]));
@@ -102,7 +102,8 @@ export class Invariants {
     }
     this.#count();
     const total = [...names.values()].reduce((sum, count) => sum + count, 0);
-    const held = Math.max(0, ...[...instances.values()].map(({ sessions }) => sessions.size));
+    // Those of an instance that just died count until it is taken for lost.
+    const held = Math.max(0, ...serving.map((index) => world.balancer.fleet.countsOf(index).commenced));
     for (const [index, count] of names) {
       const share = total / names.size;
       const id = world.balancer.instances.at(index)?.id;
