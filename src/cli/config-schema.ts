@@ -79,6 +79,10 @@ export interface ConfigFile {
     readonly grace?: Milliseconds | undefined;
   };
   readonly rotation: { readonly every?: Milliseconds | undefined };
+  readonly rearm: {
+    readonly policy: "manual" | "always";
+    readonly rules: readonly { readonly group?: string | undefined; readonly after: Milliseconds }[];
+  };
   readonly session: { readonly deadline: Milliseconds };
   readonly instances: {
     readonly heartbeat: Milliseconds;
@@ -200,6 +204,12 @@ export const ConfigSchema: z.ZodType<ConfigFile> = z.strictObject({
     .prefault({}),
   epochs: z.strictObject({ skew: duration.default(300_000), lead: duration.optional(), grace: duration.optional() }).prefault({}),
   rotation: z.strictObject({ every: duration.optional() }).prefault({}),
+  rearm: z
+    .strictObject({
+      policy: z.enum(["manual", "always"]).default("manual"),
+      rules: z.array(z.strictObject({ group: text.optional(), after: duration })).default([]),
+    })
+    .prefault({}),
   session: z.strictObject({ deadline: duration.default(60_000) }).prefault({}),
   instances: z
     .strictObject({

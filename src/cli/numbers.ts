@@ -40,6 +40,15 @@ export function parseSpan(text: string): number {
   }
 }
 
+/** How long ago, such as 30d, in ms. */
+export function parseAge(text: string): number {
+  try {
+    return parseDuration(text);
+  } catch {
+    throw new InvalidArgumentError("It must be an age such as 12h or 30d.");
+  }
+}
+
 /** Addresses of resolvers, with or without a port, one at a time behind those of `before`. */
 export function parseResolvers(text: string, before: readonly string[] = []): string[] {
   const [, six, four, port = "53"] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(text) ?? [];

@@ -30,7 +30,7 @@ const NEWS_TAKES = 30_000;
  * @throws InvalidInput, StorageError, CannotListen
  */
 export async function runBalancer(config: Config, log: Logger): Promise<RunningBalancer> {
-  const { dns, epochs, rotation, margins, control, instances, session, zone, recipe } = config;
+  const { dns, epochs, rotation, rearm, margins, control, instances, session, zone, recipe } = config;
   const timing = { ttl: dns.ttl, skew: epochs.skew, ...margins, rotateEvery: rotation.every };
   checkTiming(recipe, timing);
   const tokens = {
@@ -71,6 +71,7 @@ export async function runBalancer(config: Config, log: Logger): Promise<RunningB
       storage,
       allocation,
       readProfile,
+      rearm: rearm.policy === "always" ? [{ after: 0 }] : rearm.rules,
       clock: systemClock,
       breathe,
       log,

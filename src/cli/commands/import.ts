@@ -16,6 +16,8 @@ export interface ImportSummary {
   readonly inserted: number;
   readonly updated: number;
   readonly rejected: number;
+  /** What the balancer said of the fleet with all of them. */
+  readonly warnings: readonly string[];
 }
 
 /** Devices sent to the balancer at a time. */
@@ -40,8 +42,10 @@ Bad rows are reported with their line and reason on stderr, and the rest is impo
       const client = connect(options);
       const summary = await importFile(client, file, options.format);
       client.close();
-      const { inserted, updated, rejected } = summary;
-      print(options.json ? JSON.stringify(summary) : `${inserted} devices added, ${updated} updated, ${rejected} rejected`);
+      const { inserted, updated, rejected, warnings } = summary;
+      for (const warning of warnings) say(`warning: ${warning}`);
+      const counts = { rows: summary.rows, inserted, updated, rejected };
+      print(options.json ? JSON.stringify(counts) : `${inserted} devices added, ${updated} updated, ${rejected} rejected`);
       if (rejected > 0) process.exitCode = 1;
     });
 }
@@ -54,7 +58,7 @@ export async function importFile(
 ): Promise<ImportSummary> {
   const size = file === "-" ? 0 : await sizeOf(file);
   const bar = new ProgressBar(`importing ${file}`, size);
-  const summary = { rows: 0, inserted: 0, updated: 0, rejected: 0 };
+  const summary = { rows: 0, inserted: 0, updated: 0, rejected: 0, warnings: [] as readonly string[] };
   const source = file === "-" ? process.stdin : createReadStream(file);
   let read = 0;
   let batch: { line: number; device: ImportedDevice }[] = [];
@@ -66,6 +70,7 @@ export async function importFile(
     const reply = await client.call("importDevices", { body: { devices: batch.map(({ device }) => inputOf(device)) } });
     summary.inserted += reply.inserted;
     summary.updated += reply.updated;
+    summary.warnings = reply.warnings;
     for (const { index, reason } of reply.rejected) reject(batch[index]?.line ?? 0, reason);
     batch = [];
     if (size > 0) bar.show(read, `${summary.rows} rows`);
