@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
+import type { AuditEntry, PastBootstrap } from "../../src/control/index.ts";
 import {
   type DeviceRecord,
   type DeviceRow,
@@ -256,6 +257,53 @@ export function storageContract(makeSubject: () => Promise<Subject>): void {
     assert.equal(await storage.devices.saveProgress([progress(1), progress(77), done]), 1);
     const [row] = await storage.devices.page({ after: endpointOf(0), limit: 1 });
     assert.deepEqual(row, { ...done, mode: "psk", identity: endpointOf(1), profile: "default", group: null });
+  });
+
+  test("a device's last bootstraps are kept, the latest first; progress without any leaves them, and so does an import", async () => {
+    const past = (n: number): PastBootstrap => ({
+      at: NOW + n,
+      instance: n % 2 === 0 ? null : "bs-1",
+      name: n % 3 === 0 ? null : "0123456789ab",
+      duration: n,
+      outcome: n % 2 === 0 ? "deadline" : "completed",
+    });
+    await storage.devices.import(devices(2), NOW);
+    assert.deepEqual(await storage.devices.history(endpointOf(1)), []);
+    for (const n of [1, 2, 3]) await storage.devices.saveProgress([progress(0), progress(1, { ended: [past(n)] })]);
+    await storage.devices.saveProgress([progress(1)]);
+    await storage.devices.saveProgress([progress(1, { ended: [] })]);
+    await storage.devices.import(devices(2), NOW);
+    assert.deepEqual(await storage.devices.history(endpointOf(1)), [past(3), past(2), past(1)]);
+    assert.deepEqual(await storage.devices.history(endpointOf(0)), []);
+    await storage.devices.saveProgress([progress(1, { ended: [9, 8, 7, 6, 5, 4].map(past) })]);
+    await reopen();
+    assert.deepEqual(await storage.devices.history(endpointOf(1)), [9, 8, 7, 6, 5, 4, 3, 2].map(past));
+    assert.deepEqual(await storage.devices.history("urn:dev:nobody"), []);
+  });
+
+  test("the audit log comes back newest first, page by page, and keeps the last ten thousand entries", async () => {
+    const entry = (n: number): Omit<AuditEntry, "id"> => ({
+      at: NOW + n,
+      kind: "rotation",
+      subject: n % 2 === 0 ? null : "bs-1",
+      trigger: "timer",
+      reason: `reason ${n}`,
+      counts: { moved: n },
+    });
+    await storage.audit.add([]);
+    await storage.audit.add([0, 1, 2].map(entry));
+    await storage.audit.add([entry(3)]);
+    await reopen();
+    const first = await storage.audit.page({ limit: 3 });
+    const second = await storage.audit.page({ limit: 3, before: first.at(-1)?.id });
+    assert.deepEqual(
+      [...first, ...second].map(({ id: _, ...rest }) => rest),
+      [3, 2, 1, 0].map(entry),
+    );
+    for (let n = 0; n < 12; n++) await storage.audit.add(Array.from({ length: 1000 }, (_, k) => entry(n * 1000 + k)));
+    const all = await storage.audit.page({ limit: 20_000 });
+    assert.ok(all.length >= 10_000 && all.length <= 10_500, `${all.length} entries`);
+    assert.deepEqual(all[0]?.reason, "reason 11999");
   });
 
   test("marks never go down and are kept per run", async () => {
