@@ -7,7 +7,7 @@ import { type Certificates, ScriptedServer } from "../support/https.ts";
 import { deviceInput, endpointOf, MINUTE, type World } from "./world.ts";
 
 const PATH = "/api/security/clients";
-export const TOKEN = "a-token-of-the-test";
+
 /** How often the sources of these tests are asked. */
 export const EVERY = 30_000;
 
@@ -15,6 +15,7 @@ export const EVERY = 30_000;
 export class Lwm2mServer {
   /** Clients by endpoint, as its API says them. */
   readonly clients: Map<string, object> = new Map();
+  readonly token: string = "a-token-of-the-test";
   /** Whether it sends an ETag. */
   tagged = false;
   /** Answered instead of the clients. */
@@ -30,7 +31,7 @@ export class Lwm2mServer {
     const { ca, server } = this.#certificates;
     this.#server = await ScriptedServer.start(
       ({ method, path, authorization, ifNoneMatch }) => {
-        if (authorization !== `Bearer ${TOKEN}`) return { status: 401 };
+        if (authorization !== `Bearer ${this.token}`) return { status: 401 };
         if (method !== "GET" || path !== PATH) return { status: 404 };
         if (this.instead !== undefined) return this.instead;
         const body = JSON.stringify([...this.clients.values()]);
@@ -87,7 +88,7 @@ export class Following {
   static async start(world: World, server: Lwm2mServer, certificates: Certificates, options: FollowOptions): Promise<Following> {
     const { log, ...more } = options;
     const { ca, client } = certificates;
-    const trust = { ca, token: TOKEN, certificate: client.certificate, key: client.key };
+    const trust = { ca, token: server.token, certificate: client.certificate, key: client.key };
     const source = new LeshanSource({ name: "leshan", url: server.url, terms: {}, ...trust, ...more, breathe });
     const { balancer, storage, clock } = world;
     return new Following(await SourceFollower.start({ source, every: EVERY, balancer, storage, clock, breathe, log }), world);

@@ -132,7 +132,6 @@ test("additions, changes and removals follow; a changed key changes the name (B1
 
 test("an identity may go from a device that goes to one that comes", { skip }, async () => {
   const storage = await openStorage({ kind: "memory" }, new SecretBox(new Uint8Array(32).fill(3)));
-  opened.push(storage);
   await storage.profiles.put("default", {}, 0);
   const { world, from, following } = await site({ storage });
   from.put(1, 2, 3);
@@ -141,6 +140,7 @@ test("an identity may go from a device that goes to one that comes", { skip }, a
   from.clients.set("x", { endpoint: "x", psk: { identity: endpointOf(1), key: "ab".repeat(16) } });
   await following.later();
   assert.equal(world.balancer.fleet.byIdentity(endpointOf(1))?.endpoint, "x");
+  await storage.close();
 });
 
 test("where the server sends an ETag, 304 is no import, and what changes is seen (B1)", { skip }, async () => {
@@ -220,7 +220,9 @@ test("an outage, 5xx and nonsense leave the last known devices; and the log says
 });
 
 test("the outage may last over a restart of the balancer, and later the devices go on following (B1)", { skip }, async () => {
-  const { world, from, following } = await site();
+  const storage = await openStorage({ kind: "memory" }, new SecretBox(new Uint8Array(32).fill(3)));
+  await storage.profiles.put("default", {}, 0);
+  const { world, from, following } = await site({ storage });
   from.put(...range(1, 10));
   await following.tick();
   from.instead = { status: 503 };
@@ -236,6 +238,7 @@ test("the outage may last over a restart of the balancer, and later the devices 
   await after.later();
   assert.deepEqual(devices(again), [...range(1, 6), 8, 9, 10], "it knows which devices it brought before the restart");
   assert.equal(log.lines.at(-1)?.message, "the source of devices answers again");
+  await storage.close();
 });
 
 test("a source that fails is asked less and less often", { skip }, async () => {
