@@ -44,10 +44,13 @@ export class Invariants {
     this.#fail("found", `device ${device.number}, whose clock is ${device.error} ms off and which is known for ${known} ms`);
   }
 
-  /** An instance said that it is not to serve a device. A balancer that was just started does not know where resolvers lead. */
+  /**
+   * An instance said that it is not to serve a device. Resolvers may lead one that was just armed to where it was
+   * served before, and a balancer that was just started does not know where they lead.
+   */
   welcome(device: ModelDevice, instance: ModelInstance, why: string): void {
     const { now, timing, balancerSince } = this.#site;
-    if (why === "elsewhere" && now - balancerSince <= timing.ttl) return;
+    if (why === "elsewhere" && now - Math.max(balancerSince, device.armedAt) <= timing.ttl) return;
     this.#fail("welcome", `device ${device.number} at ${instance.id}: ${why}`);
   }
 

@@ -193,8 +193,7 @@ export class Simulation {
     this.figures.rearmed++;
     device.state = "resting";
     device.armedAt = this.now;
-    await this.world.balancer.remove(device.endpoint);
-    await this.world.add(deviceInput(device.number));
+    await this.world.balancer.rearming.byHand({ endpoints: [device.endpoint], reason: "simulation" });
   }
 
   /** The balancer knows that a session began: from now on it must leave the device alone. */
