@@ -33,7 +33,7 @@ import { Profiles, type ReadProfile } from "./profiles.ts";
 import { Publisher } from "./publisher.ts";
 import { Rearming, type RearmRule } from "./rearming.ts";
 import { Registrar } from "./registrar.ts";
-import { NAME_WORK, Slices } from "./slices.ts";
+import { removeDevices } from "./removal.ts";
 import { Spreader } from "./spreader.ts";
 import { checkTiming, type Timing } from "./timing.ts";
 import { Turns } from "./turns.ts";
@@ -222,20 +222,7 @@ export class Balancer implements Machine {
 
   /** Forgets devices, in one transaction. Returns how many of them were known. */
   async removeAll(endpoints: readonly string[], why: Pick<AuditNote, "trigger" | "reason"> = BY_HAND): Promise<number> {
-    const { storage, breathe } = this.#options;
-    return this.inTurn(async () => {
-      const known = new Set(endpoints.flatMap((endpoint) => this.fleet.byEndpoint(endpoint) ?? []));
-      if (known.size === 0) return 0;
-      await storage.devices.remove([...known].map(({ endpoint }) => endpoint));
-      const slices = new Slices(breathe);
-      for (const device of known) {
-        if (slices.spend(NAME_WORK)) await slices.rest();
-        this.registrar.forget(device);
-      }
-      const [subject = null] = known.size === 1 ? endpoints : [];
-      this.audit.note({ kind: "removal", ...why, subject, counts: { removed: known.size } });
-      return known.size;
-    });
+    return this.inTurn(() => removeDevices({ ...this.#import, audit: this.audit }, endpoints, why));
   }
 
   /** Sets a bootstrap profile for devices that bootstrap from now on. Returns warnings. @throws InvalidInput */

@@ -18,7 +18,7 @@ export interface SourceFollowerOptions {
   readonly source: SecretSource;
   /** How often it is asked. */
   readonly every: Milliseconds;
-  readonly balancer: Pick<Balancer, "import" | "removeAll" | "fleet">;
+  readonly balancer: Pick<Balancer, "import" | "removeAll" | "fleet" | "audit">;
   readonly storage: Storage;
   readonly clock: Clock;
   /** Lets others run between two slices of long work. */
@@ -123,7 +123,7 @@ export class SourceFollower implements Machine {
   }
 
   async #follow(answer: SourceAnswer & { unchanged: false }): Promise<void> {
-    const { source, log } = this.#options;
+    const { source, balancer, log } = this.#options;
     this.#tag = undefined;
     const { wanted, rejected, gone, settled } = await this.#plan(answer);
     const named = answer.devices.length + answer.rejected.length;
@@ -138,6 +138,10 @@ export class SourceFollower implements Machine {
     const all = [...rejected, ...taken.rejected];
     this.#tell(all);
     const { inserted, updated } = taken;
+    if (inserted + updated > 0) {
+      const note = { kind: "source", trigger: "source", reason: "devices follow their source" } as const;
+      balancer.audit.note({ ...note, subject: source.name, counts: { inserted, updated } });
+    }
     if (inserted + updated + removed > 0) {
       log.info({ source: source.name, inserted, updated, removed, rejected: all.length }, "devices follow their source");
     }
@@ -185,10 +189,11 @@ export class SourceFollower implements Machine {
   }
 
   async #remove(endpoints: readonly string[]): Promise<number> {
+    const { balancer, source } = this.#options;
     let removed = 0;
     for (const batch of batchesOf(endpoints)) {
       this.#ended.signal.throwIfAborted();
-      removed += await this.#options.balancer.removeAll(batch);
+      removed += await balancer.removeAll(batch, { trigger: "source", reason: `source ${source.name} names them no more` });
       for (const endpoint of batch) this.#brought.delete(endpoint);
     }
     await this.#brought.save();
