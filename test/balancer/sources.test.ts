@@ -128,6 +128,15 @@ test("additions, changes and removals follow; a changed key changes the name (B1
   assert.notDeepEqual(await names(1), before);
   assert.equal(world.resolve(endpointOf(2)), undefined);
   assert.equal(world.resolve(endpointOf(12)), "bs-11");
+  const { entries } = await world.balancer.audit.page({});
+  const bySource = entries
+    .filter(({ trigger }) => trigger === "source")
+    .map(({ kind, subject, counts }) => [kind, subject, counts]);
+  assert.deepEqual(bySource, [
+    ["source", "leshan", { inserted: 2, updated: 1 }],
+    ["removal", null, { removed: 2 }],
+    ["source", "leshan", { inserted: 10, updated: 0 }],
+  ]);
 });
 
 test("an identity may go from a device that goes to one that comes", { skip }, async () => {
