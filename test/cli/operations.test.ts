@@ -3,9 +3,10 @@ import { generateKeyPairSync } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import type { DeviceView, InstanceView } from "../../src/control/index.ts";
+import type { AuditEntry, DeviceView, InstanceView } from "../../src/control/index.ts";
 import { berth } from "../support/program.ts";
 import { csvOf, hexOf, System, testDevices } from "../support/system.ts";
+import { until } from "../support/until.ts";
 
 /* The commands of an operator, against a balancer with two instances. */
 
@@ -190,8 +191,46 @@ urn:mode:worse,eap,,,${KEY}
   test("rotates by hand, and the balancer's log says why", async () => {
     const [text, json] = await Promise.all([system.berth("rotate", "--reason", "a leak"), system.berth("rotate", "--json")]);
     assert.match(text.stdout, /^\d+ devices pending, \d+ moved\n$/);
-    assert.deepEqual(Object.keys(JSON.parse(json.stdout)), ["pending", "moved", "counter"]);
+    assert.deepEqual(Object.keys(JSON.parse(json.stdout)), ["pending", "moved", "counter", "warnings"]);
+    assert.match(text.stderr, /^warning: names stay as they are until the next epoch, at 20[^\n]*\n$/);
     assert.match(system.logs, /"reason":"a leak".*"names are regenerated"/);
+  });
+
+  test("re-arms a completed device, which bootstraps again; its history has both, and the audit log says why", async () => {
+    const [device] = testDevices(1);
+    assert.ok(device !== undefined);
+    const nothing = await system.berth("rearm");
+    assert.equal(nothing.code, 2);
+    assert.match(nothing.stderr, /^berth: rearm: nothing is selected; [^\n]*--all\n$/);
+    const { code, stdout, stderr } = await system.berth("rearm", device.endpoint, "urn:nobody", "--reason", "new server");
+    assert.deepEqual([code, stdout, stderr], [1, "1 devices re-armed\n", "no device urn:nobody\n"]);
+    const none = await system.berth("rearm", "--all", "--completed-before", "30d", "--group", "north", "--json");
+    assert.deepEqual(JSON.parse(none.stdout), { rearmed: 0, unknown: [] });
+
+    const again = await system.berth("device", "--endpoint", device.endpoint, "--psk", hexOf(device), "--json");
+    assert.equal(again.code, 0, again.stderr);
+    await until(async () => {
+      const [view] = JSON.parse((await system.berth("devices", device.endpoint, "--history", "--json")).stdout) as DeviceView[];
+      return view?.history?.length === 2 && view.history.every(({ outcome }) => outcome === "completed");
+    }, "two bootstraps in the history");
+    const shown = await system.berth("devices", device.endpoint, "--history");
+    assert.match(
+      shown.stdout,
+      /\nendpoint +commenced +instance +name hash +took +outcome\n(urn:test:\d+ .* [0-9a-f]{12} .*\n){2}$/,
+    );
+    assert.equal((await system.berth("devices", "--history")).code, 2);
+
+    const audit = await system.berth("audit", "--limit", "1000", "--json");
+    const entries = JSON.parse(audit.stdout) as AuditEntry[];
+    assert.ok(entries.some(({ kind, reason, counts }) => kind === "rearming" && reason === "new server" && counts.rearmed === 1));
+    assert.match((await system.berth("audit", "--limit", "2")).stdout, /^at +kind +subject +trigger +reason +counts\n.*\n.*\n$/);
+  });
+
+  test("tells of a suspected leak, and the audit log has it as such", async () => {
+    const { code, stderr } = await system.berth("rotate", "--leak", "--reason", "seen in a ticket");
+    assert.equal(code, 0, stderr);
+    const [last] = JSON.parse((await system.berth("audit", "--json")).stdout) as AuditEntry[];
+    assert.deepEqual([last?.kind, last?.trigger, last?.reason], ["rotation", "leak", "seen in a ticket"]);
   });
 
   test("is told in one line when the token is wrong", async () => {
