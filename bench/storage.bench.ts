@@ -51,7 +51,9 @@ async function importAll(storage: Storage, count: number): Promise<void> {
   if (inserted !== count) throw new Error(`${inserted} of ${count} rows`);
 }
 
-async function saveAll(storage: Storage, count: number): Promise<void> {
+/** @param ended how many bootstraps of each device go into its history with it */
+async function saveAll(storage: Storage, count: number, ended = 0): Promise<void> {
+  const past = { at: NOW, instance: "bs-1", name: "0123456789ab", duration: 500, outcome: "completed" } as const;
   for (let start = 0; start < count; start += BATCH) {
     // Spread over the table, as devices that come in at random are.
     const changes = Array.from({ length: Math.min(BATCH, count - start) }, (_, index): ProgressChange => {
@@ -66,6 +68,7 @@ async function saveAll(storage: Storage, count: number): Promise<void> {
         ...times,
         attempts: 1,
         failures: 0,
+        ended: Array.from({ length: ended }, () => past),
       };
     });
     await storage.devices.saveProgress(changes, [{ instance: "bs-1", bootId: "x", sequence: start, updatedAt: NOW }]);
@@ -85,6 +88,8 @@ async function measure(count: number): Promise<Record<string, number>> {
     });
     const importing = await cpuOf(() => importAll(storage as Storage, count));
     const saving = await cpuOf(() => saveAll(storage as Storage, count));
+    await saveAll(storage, count, 8);
+    const ending = await cpuOf(() => saveAll(storage as Storage, count, 1));
     await storage.close();
     const openMs = (await cpuOf(async () => (storage = await openStorage(options, box)))) / 1000;
     const loading = await cpuOf(async () => {
@@ -99,6 +104,8 @@ async function measure(count: number): Promise<Record<string, number>> {
       parseRowsPerCpuSecond: rate(parsing),
       importRowsPerCpuSecond: rate(importing),
       saveProgressRowsPerCpuSecond: rate(saving),
+      // With a bootstrap that is over, into a history that is full.
+      saveEndedRowsPerCpuSecond: rate(ending),
       loadRowsPerCpuSecond: rate(loading),
       rssMegabytes: Math.round(process.memoryUsage().rss / 1e6),
     };
