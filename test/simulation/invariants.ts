@@ -55,17 +55,16 @@ export class Invariants {
   }
 
   /** A session that the balancer knows of: what is told of the device, and the names it has, are as they were. */
-  unmoved({ guard, device, instance, host, id }: ModelSession): void {
+  unmoved({ guard, device, instance, hosts, id }: ModelSession): void {
     if (guard !== "told") return;
     const progress = this.#site.world.balancer.fleet.byEndpoint(device.endpoint)?.progress;
     if (progress?.state !== "commenced" || progress.session !== id)
       this.#fail("unmoved", `device ${device.number} is ${progress?.state ?? "unknown"} amid its session at ${instance.id}`);
-    const address = host === undefined ? instance.address : this.#site.ask(host);
-    if (address !== instance.address)
-      this.#fail(
-        "unmoved",
-        `the name of device ${device.number} leads to ${address ?? "nowhere"}, its session is at ${instance.id}`,
-      );
+    for (const host of hosts) {
+      const address = this.#site.ask(host);
+      if (address === instance.address) continue;
+      this.#fail("unmoved", `a name of device ${device.number} leads ${address ?? "nowhere"}, its session is at ${instance.id}`);
+    }
   }
 
   /** All sessions in progress; as {@link unmoved}. */
@@ -130,6 +129,13 @@ export class Invariants {
   /** A device has tried so often that it will never complete. */
   gaveUp(device: ModelDevice): never {
     return this.#fail("completed", `device ${device.number} failed ${device.failures} times`);
+  }
+
+  /** The balancer was told that a session failed. */
+  released({ guard, device, id }: ModelSession): void {
+    const progress = this.#site.world.balancer.fleet.byEndpoint(device.endpoint)?.progress;
+    if (guard === "told" && progress?.state === "commenced" && progress.session === id)
+      this.#fail("completed", `the balancer was told that device ${device.number} failed, and it is in progress`);
   }
 
   /** The balancer was told of a completion. */

@@ -1,6 +1,5 @@
 import type { Notification } from "../../src/control/index.ts";
 import type { Instant, Milliseconds } from "../../src/lib/clock.ts";
-import type { Step } from "../../src/naming/index.ts";
 
 /** A device as the model follows it. */
 export interface ModelDevice {
@@ -23,10 +22,9 @@ export interface ModelSession {
   readonly id: string;
   readonly device: ModelDevice;
   readonly instance: ModelInstance;
-  readonly step: Step;
-  /** The name the device came by. A name of an epoch that was over before the balancer knew of the session is forgotten. */
-  host: string | undefined;
-  /** `told`: the balancer knows of it, and must leave the device alone; `loose`: it was told that the instance is silent, or not told yet. */
+  /** The names the device had when the balancer learned of the session: it keeps them until the session is over. */
+  hosts: readonly string[];
+  /** `told`: the balancer knows of it, and must leave the device alone; `loose`: it was not told yet, or has to take the instance for dead. */
   guard: "loose" | "told";
 }
 

@@ -44,7 +44,7 @@ export const SABOTAGE: Record<keyof typeof INVARIANTS, (world: World) => void> =
     };
   },
   /** Nobody looks after instances that are silent. */
-  gone: ({ balancer: { membership } }) => {
-    membership.removeSilent = async () => {};
+  gone: ({ balancer: { instances } }) => {
+    instances.silent = () => [];
   },
 };

@@ -178,11 +178,10 @@ export class Simulation {
     this.#tamper(this.world);
     this.balancerSince = this.now;
     this.#generation = this.#newest;
-    const steps = new Set(liveSteps(this.namer.recipe, this.now, TIMING).map(({ time }) => time));
     for (const instance of this.instances.values()) {
       // It is as if it had just said that it lives. Names of epochs that are over are not known any more.
       instance.lastSign = this.now;
-      for (const session of instance.sessions) if (!steps.has(session.step.time)) session.host = undefined;
+      for (const session of instance.sessions) session.hosts = this.#namesOf(session.device);
     }
     this.#shaken = true;
   }
@@ -198,10 +197,9 @@ export class Simulation {
 
   /** The balancer knows that a session began: from now on it must leave the device alone. */
   guard(session: ModelSession): void {
-    const { device, instance, step } = session;
+    const { device, instance } = session;
     if (!instance.sessions.has(session)) return;
-    const live = liveSteps(this.namer.recipe, this.now, TIMING).some(({ time }) => time === step.time);
-    if (!live) session.host = undefined;
+    session.hosts = this.#namesOf(device);
     const { balancer } = this.world;
     const index = balancer.instances.get(instance.id)?.index ?? -1;
     const trusted = balancer.instances.serving().includes(index);
@@ -230,6 +228,12 @@ export class Simulation {
     await this.pass(2 * MINUTE);
     this.invariants.allUnmoved();
     this.invariants.allCompleted();
+  }
+
+  /** The names of a device that are in DNS now. */
+  #namesOf({ key, endpoint }: ModelDevice): string[] {
+    const steps = liveSteps(this.namer.recipe, this.now, TIMING);
+    return steps.map((step) => this.namer.host(key, endpoint, step)).filter((host) => this.ask(host) !== undefined);
   }
 
   #addDevice(number: number): void {

@@ -1,15 +1,17 @@
-import { stepAt, stepsToTry } from "../../src/naming/index.ts";
+import type { Milliseconds } from "../../src/lib/clock.ts";
+import { type Step, stepAt, stepsToTry } from "../../src/naming/index.ts";
 import { NotFound } from "../../src/net/index.ts";
 import type { ModelDevice, ModelInstance, ModelSession } from "./parts.ts";
+import type { Answer } from "./resolver.ts";
 import type { Simulation } from "./simulation.ts";
 
 /** Devices back off from 2 s to a minute. */
 const [FIRST_RETRY, LONGEST_RETRY] = [2000, 60_000];
 /** A device that failed so often, with instances there all the time, will not succeed. */
 const TOO_OFTEN = 60;
-/** One session in so many fails, and one in so many is cut off: the device is silent until the instance gives it up. */
-const [FAILS, CUT_OFF] = [0.03, 0.005];
-const GIVEN_UP_AFTER = 60_000;
+/** One session in so many fails, and one in so many takes until just before the balancer would give it up. */
+const [FAILS, SLOW] = [0.03, 0.02];
+const [LONG, SLOWEST]: readonly [Milliseconds, Milliseconds] = [20_000, 80_000];
 
 /** What devices do from the moment they set out: compute a name, resolve it, go there, and be served, or try again. */
 export class Visits {
@@ -49,19 +51,13 @@ export class Visits {
   async #attempt(device: ModelDevice): Promise<void> {
     const { namer, now, resolver, invariants, figures, uniform } = this.#site;
     const clock = now + device.error;
-    let step = stepAt(namer.recipe, { instant: clock });
-    let host = namer.host(device.key, device.endpoint, step);
-    const own = resolver.resolve(host, now);
+    const resolve = (step: Step): Answer => resolver.resolve(namer.host(device.key, device.endpoint, step), now);
+    const own = resolve(stepAt(namer.recipe, { instant: clock }));
     let address = own.address;
     if (address === undefined) {
       if (own.fresh) invariants.found(device);
       figures.notFound++;
-      for (const other of stepsToTry(namer.recipe, clock).slice(1)) {
-        step = other;
-        host = namer.host(device.key, device.endpoint, step);
-        address = resolver.resolve(host, now).address;
-        if (address !== undefined) break;
-      }
+      for (const other of stepsToTry(namer.recipe, clock).slice(1)) address ??= resolve(other).address;
     }
     if (address === undefined) {
       this.#retry(device);
@@ -73,7 +69,7 @@ export class Visits {
       this.#again(device, 5000 + uniform() * 4000);
       return;
     }
-    this.#serve({ id: `S${++this.#sessions}`, device, instance, step, host, guard: "loose" });
+    this.#serve({ id: `S${++this.#sessions}`, device, instance, hosts: [], guard: "loose" });
   }
 
   /** Whether the instance takes the handshake: it lives, the balancer knows it, and says that the device is its own. */
@@ -97,9 +93,8 @@ export class Visits {
     device.state = "served";
     instance.sessions.add(session);
     this.#tell(session, "commenced", () => this.#site.guard(session));
-    const chance = uniform();
-    const kind = chance < FAILS + CUT_OFF ? "failed" : "completed";
-    const duration = chance < CUT_OFF ? GIVEN_UP_AFTER : 1000 + uniform() * 19_000;
+    const kind = uniform() < FAILS ? "failed" : "completed";
+    const duration = 1000 + uniform() * ((uniform() < SLOW ? SLOWEST : LONG) - 1000);
     this.#site.at(now + duration, () => this.#end(session, kind));
   }
 
@@ -117,6 +112,7 @@ export class Visits {
     if (kind === "failed") figures.failed++;
     this.#tell(session, kind, () => {
       if (kind === "completed") this.#site.done(device);
+      else invariants.released(session);
     });
     if (kind === "failed") this.#retry(device);
   }
