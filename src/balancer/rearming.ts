@@ -6,7 +6,7 @@ import type { Audit } from "./audit.ts";
 import { type Device, nextProgress } from "./device.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Registrar } from "./registrar.ts";
-import { Slices } from "./slices.ts";
+import { NAME_WORK, Slices } from "./slices.ts";
 import type { Spreader } from "./spreader.ts";
 import type { Turns } from "./turns.ts";
 
@@ -130,9 +130,13 @@ export class Rearming {
 
   /** Its names are live as soon as it has an instance. */
   async #change(devices: readonly Device[]): Promise<void> {
-    const { registrar, spreader } = this.#parts;
+    const { registrar, spreader, breathe } = this.#parts;
     if (devices.length === 0) return;
-    for (const device of devices) registrar.change(device, nextProgress(device.progress, { kind: "rearmed" }));
+    const slices = new Slices(breathe);
+    for (const device of devices) {
+      if (slices.spend(NAME_WORK)) await slices.rest();
+      registrar.change(device, nextProgress(device.progress, { kind: "rearmed" }));
+    }
     await spreader.place(devices);
   }
 }

@@ -120,12 +120,9 @@ test("a rule of no time re-arms a device as soon as it has completed: it has a l
 
 test("many devices are re-armed in slices: nothing else waits long", async () => {
   const count = 5000;
-  let longest = 0;
-  let since = performance.now();
+  let breaths = 0;
   const breathe = async (): Promise<void> => {
-    longest = Math.max(longest, performance.now() - since);
-    await new Promise((resolve) => setImmediate(resolve));
-    since = performance.now();
+    breaths++;
   };
   const world = await World.start({ breathe });
   await world.joinAll("bs-11", "bs-12");
@@ -133,9 +130,10 @@ test("many devices are re-armed in slices: nothing else waits long", async () =>
   const notes = Array.from({ length: count }, (_, n) => world.note("bs-11", "completed", endpointOf(n), `S${n}`));
   await world.send("bs-11", notes);
   assert.equal(world.balancer.fleet.counts.completed, count);
+  breaths = 0;
   assert.equal((await rearm(world, { all: true })).rearmed, count);
   assert.deepEqual(world.loads(), [count / 2, count / 2]);
-  assert.ok(longest < 250, `${longest} ms at a stretch`);
+  assert.ok(breaths >= count / 100, `others may run ${breaths} times`);
 });
 
 test("over the real storage too a re-armed device is pending after a restart", async () => {

@@ -90,6 +90,12 @@ const CASES: readonly Case[] = [
     /^berth: rotation\.every: 10s is shorter than dns\.ttl, 30s: resolvers would give out names' old addresses\n$/,
   ],
   [
+    "a rule to re-arm devices without an age",
+    configWith({ rearm: { rules: [{ group: "north", after: "soon" }] } }),
+    /rearm\.rules\[0\]\.after: is not a duration; write for example 30s, 5m or 1h/,
+  ],
+  ["no such policy to re-arm", configWith({ rearm: { policy: "allways" } }), /rearm\.policy: /],
+  [
     "epochs shorter than the TTL",
     configWith({ dns: { ttl: "2h" }, epochs: { grace: "4h" } }),
     /^berth: recipe: its time unit, 1h, is shorter than dns\.ttl, 2h: names would end before resolvers forget them\n$/,
