@@ -2,6 +2,9 @@ import type {
   AssignmentEvent,
   DeviceBatchReply,
   DeviceInput,
+  Notification,
+  OverrideChange,
+  OverrideReply,
   PastBootstrap,
   PlanReply,
   PlanRequest,
@@ -12,7 +15,7 @@ import type { Clock, Instant, Milliseconds } from "../lib/clock.ts";
 import { errorText, InvalidInput } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { SteadyClock } from "../lib/steady-clock.ts";
-import { collisionWarning, prepareNaming, type Recipe, usesCounter } from "../naming/index.ts";
+import { collisionWarning, epochAt, prepareNaming, type Recipe, usesCounter } from "../naming/index.ts";
 import type { AssignmentWriter, Machine } from "../net/index.ts";
 import { type DeviceRow, type NotificationMark, nameSecretOf, type PageOptions, type Storage } from "../storage/index.ts";
 import { Allocation, type AllocationOptions, ANYWHERE, EVEN, type Siting } from "./allocation/index.ts";
@@ -26,8 +29,8 @@ import { Fleet } from "./fleet.ts";
 import { History } from "./history.ts";
 import { factsOf, type ImportOptions, importDevices } from "./import.ts";
 import { Inbox } from "./inbox.ts";
-import { Instances } from "./instances.ts";
-import { Membership } from "./membership.ts";
+import { type Instance, Instances } from "./instances.ts";
+import { Membership, type ReturnPolicy } from "./membership.ts";
 import { planNext } from "./planner.ts";
 import { Profiles, type ReadProfile } from "./profiles.ts";
 import { Publisher } from "./publisher.ts";
@@ -49,6 +52,8 @@ export interface BalancerOptions {
   /** Instances send a sign of life this often, and are lost after `lostAfter` without one (B12), ms. */
   readonly heartbeat: Milliseconds;
   readonly lostAfter: Milliseconds;
+  /** What instances get that come or come back; by default their share, at the next epoch if the recipe has epochs. */
+  readonly returning?: Partial<ReturnPolicy> | undefined;
   /** Where names are published; not answering queries yet, so that nobody is told of a name that comes a moment later. */
   readonly table: ZoneTable;
   readonly storage: Storage;
@@ -136,7 +141,14 @@ export class Balancer implements Machine {
     this.epochs = epochs;
     this.#profiles = profiles;
     this.#import = { ...options, fleet, instances, publisher, epochs, registrar, spreader, allocation, feed, profiles };
-    this.membership = new Membership({ ...options, fleet, instances, registrar, spreader, feed, table, time });
+    this.membership = new Membership({
+      ...options,
+      ...{ fleet, instances, registrar, spreader, publisher, feed, table, time, audit },
+      onReturn: options.returning?.onReturn ?? (epochAt(recipe, 0) === undefined ? "at-once" : "at-epoch"),
+      rotateOnJoin: options.returning?.rotateOnJoin ?? false,
+      linger: timing.ttl + STALE,
+      rotate: (reason) => this.#chores.start(`rotating as ${reason}`, () => this.rotate(reason, "instance")),
+    });
     this.audit = audit;
     this.rearming = rearming;
     this.inbox = new Inbox({ ...options, fleet, registrar, history, rearming, turns }, marks);
@@ -186,9 +198,7 @@ export class Balancer implements Machine {
       this.#nextPing = now + PING_EVERY;
       this.#feed.tellAll({ type: "ping" });
     }
-    if (this.instances.silent(now, this.#options.lostAfter).length > 0) {
-      chores.start("removing lost instances", () => this.inTurn(() => this.membership.removeSilent(this.#options.lostAfter)));
-    }
+    if (this.membership.untended) chores.start("tending instances", () => this.inTurn(() => this.membership.tend()));
     if (!this.#overdue().next().done) chores.start("ending overdue sessions", () => this.inTurn(() => this.#endOverdue()));
     if (this.#departures.due) chores.start("taking devices back", () => this.registrar.revokeDue());
     if (this.registrar.unsaved > 0) chores.start("storing allocations", () => this.#saveAll());
@@ -215,6 +225,17 @@ export class Balancer implements Machine {
     return { ...reply, warnings: this.#collisionWarnings };
   }
 
+  /** An operator sets an instance's weight, or drains it (B11, B15). Returns undefined if it is not known. */
+  async override(id: string, change: OverrideChange): Promise<OverrideReply | undefined> {
+    return this.inTurn(() => this.membership.override(id, change));
+  }
+
+  /** What an instance told of sessions, once it is stored: an instance on which devices fail in a row is taken out. */
+  async observe(instance: Instance, notifications: readonly Notification[]): Promise<void> {
+    const causes = this.membership.observe(instance, notifications);
+    if (causes !== undefined) await this.inTurn(() => this.membership.takeOut(instance, causes));
+  }
+
   /** Forgets a device. Returns false if it is not known. */
   async remove(endpoint: string): Promise<boolean> {
     return (await this.removeAll([endpoint])) > 0;
@@ -236,7 +257,7 @@ export class Balancer implements Machine {
   }
 
   /** Regenerates names and spreads devices afresh (B6, B7). Where names are made of a counter, it counts on by one. */
-  async rotate(reason: string, trigger: "operator" | "leak" | "timer" = "operator"): Promise<RotationReply> {
+  async rotate(reason: string, trigger: "operator" | "leak" | "timer" | "instance" = "operator"): Promise<RotationReply> {
     const { recipe, storage, log } = this.#options;
     const counts = usesCounter(recipe);
     if (counts) {

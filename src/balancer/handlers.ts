@@ -38,7 +38,13 @@ export function controlHandlers(balancer: Balancer): ControlHandlers {
       const instance = balancer.membership.registered(params.id, body.boot);
       if (instance === undefined) throw notRegistered(params.id);
       await balancer.inbox.receive(instance, body);
+      await balancer.observe(instance, body.notifications);
       return {};
+    },
+    overrideInstance: async ({ params, body }) => {
+      const reply = await balancer.override(params.id, body);
+      if (reply === undefined) throw new NotFound(`no instance ${params.id}`);
+      return reply;
     },
     instances: () => ({ instances: balancer.membership.views() }),
     importDevices: ({ body }) => balancer.import(body.devices),

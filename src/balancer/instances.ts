@@ -1,23 +1,80 @@
-import { type AdmissionLoad, type FleetStatus, type InstanceAddresses, type InstanceLoad, NO_LOAD } from "../control/index.ts";
+import {
+  type AdmissionLoad,
+  type Declared,
+  type FleetStatus,
+  type InstanceAddresses,
+  type InstanceLoad,
+  type InstanceState,
+  NO_LOAD,
+} from "../control/index.ts";
 import type { Instant, Milliseconds } from "../lib/clock.ts";
+import type { Probation } from "./probation.ts";
 
-/** Whether an instance serves: `up`; `lost`, no sign of life for too long; `left`, gone by its own word. */
-type InstanceState = "up" | "lost" | "left";
+/** What an instance says that it is, with what it left out filled in. */
+export interface DeclaredFacts extends Declared {
+  readonly weight: number;
+  readonly pools: readonly string[];
+}
+
+/** What an operator has set; it outranks what is declared and measured. */
+export interface Override {
+  /** 0: no names. Absent: as declared or measured. */
+  readonly weight?: number | undefined;
+  readonly draining: boolean;
+}
+
+/** Of an instance that nothing is known of. */
+export const NOTHING_DECLARED: DeclaredFacts = { weight: 1, pools: [] };
+const NO_OVERRIDE: Override = { draining: false };
 
 /** A bootstrap server instance as the balancer sees it. */
-export interface Instance {
+export class Instance {
   readonly id: string;
   /** Its number in the zone table, fixed while the balancer runs. */
   readonly index: number;
-  state: InstanceState;
-  addresses: InstanceAddresses;
+  /** Whether it is there: registered, lost (B12), or gone by its own word. */
+  presence: "up" | "lost" | "left" = "left";
+  addresses: InstanceAddresses = {};
+  declared: DeclaredFacts = NOTHING_DECLARED;
+  override: Override = NO_OVERRIDE;
+  /** Set while it has to prove itself before it is given devices. */
+  probation: Probation | undefined;
+  /** Since when nothing leads to it while it is draining. By a clock that never goes back. */
+  quietSince: Instant = 0;
+  drained = false;
   /** Which start of it: a new one has lost the sessions of the one before. */
-  boot: string;
+  boot = "";
   /** By a clock that never goes back. */
-  lastSeen: Instant;
-  /** By the time of day. */
-  registeredAt: Instant;
-  load: InstanceLoad;
+  lastSeen: Instant = 0;
+  /** By the time of day; 0 before it was seen for the first time. */
+  registeredAt: Instant = 0;
+  load: InstanceLoad = NO_LOAD;
+
+  constructor(id: string, index: number) {
+    this.id = id;
+    this.index = index;
+  }
+
+  /** Whether it is registered and gives signs of life: it may go on with what it has. */
+  get alive(): boolean {
+    return this.presence === "up";
+  }
+
+  /** Whether an operator lets it have devices. */
+  get wanted(): boolean {
+    return !this.override.draining && this.override.weight !== 0;
+  }
+
+  /** Whether it may be given devices for all that is known of it alone. */
+  get open(): boolean {
+    return this.alive && this.wanted && this.probation === undefined;
+  }
+
+  get state(): InstanceState {
+    if (this.presence !== "up") return this.presence;
+    if (this.override.draining) return this.drained ? "drained" : "draining";
+    return this.probation === undefined ? "up" : "probation";
+  }
 }
 
 /** The instances, by id and by index. */
@@ -37,16 +94,7 @@ export class Instances {
   meet(id: string): Instance {
     const known = this.#byId.get(id);
     if (known !== undefined) return known;
-    const instance: Instance = {
-      id,
-      index: this.#all.length,
-      state: "left",
-      addresses: {},
-      boot: "",
-      lastSeen: 0,
-      registeredAt: 0,
-      load: NO_LOAD,
-    };
+    const instance = new Instance(id, this.#all.length);
     this.#all.push(instance);
     this.#byId.set(id, instance);
     return instance;
@@ -56,14 +104,32 @@ export class Instances {
     return this.#all;
   }
 
-  /** Indices of those that may be given devices. */
-  serving(): number[] {
-    return this.#all.filter(({ state }) => state === "up").map(({ index }) => index);
+  /** Those that are registered and give signs of life, whether they are given devices or not. */
+  alive(): Instance[] {
+    return this.#all.filter(({ alive }) => alive);
   }
 
-  /** What those that are up take on together. */
+  /**
+   * Indices of those that may be given devices: up, not draining, not of weight 0, not on probation. If there are none it
+   * is those that come next: on probation; and if there are none of these all that are alive, as a name that leads
+   * somewhere is better than none.
+   */
+  serving(): number[] {
+    const alive = this.alive();
+    const [open, wanted] = [alive.filter((each) => each.open), alive.filter((each) => each.wanted)];
+    const best = open.length > 0 ? open : wanted.length > 0 ? wanted : alive;
+    return best.map(({ index }) => index);
+  }
+
+  /** Whether names may lead to the instance. */
+  usable(index: number): boolean {
+    const instance = this.#all[index];
+    return instance !== undefined && (instance.open || (instance.alive && this.serving().includes(index)));
+  }
+
+  /** What those that are alive take on together. */
   get admission(): FleetStatus["admission"] {
-    const loads = this.#all.filter(({ state }) => state === "up").map(({ load }) => load.admission);
+    const loads = this.alive().map(({ load }) => load.admission);
     const sum = (of: (load: AdmissionLoad) => number): number => loads.reduce((total, load) => total + of(load), 0);
     return {
       handshakesPerSecond: sum(({ handshakesPerSecond }) => handshakesPerSecond),
@@ -73,8 +139,8 @@ export class Instances {
     };
   }
 
-  /** Those that are up but were silent for longer than `limit` (B12). */
+  /** Those that are alive but were silent for longer than `limit` (B12). */
   silent(now: Instant, limit: Milliseconds): Instance[] {
-    return this.#all.filter(({ state, lastSeen }) => state === "up" && now - lastSeen > limit);
+    return this.#all.filter(({ alive, lastSeen }) => alive && now - lastSeen > limit);
   }
 }

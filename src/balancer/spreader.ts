@@ -1,5 +1,6 @@
+import type { MoveReason } from "../control/index.ts";
 import type { Allocation } from "./allocation/index.ts";
-import { type InstanceFacts, type MoveReason, type Occasion, planSpread } from "./allocation/index.ts";
+import { type InstanceFacts, type Occasion, type OnMove, planSpread } from "./allocation/index.ts";
 import { type Device, NOWHERE } from "./device.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Instances } from "./instances.ts";
@@ -15,6 +16,14 @@ export interface SpreaderOptions {
   readonly registrar: Registrar;
   readonly allocation: Allocation;
   readonly breathe: () => Promise<void>;
+}
+
+/** One time that devices are spread. */
+interface Spreading {
+  readonly occasion: Occasion;
+  readonly devices: readonly (Device | undefined)[];
+  readonly serving: readonly InstanceFacts[];
+  readonly turns: Map<string, number>;
 }
 
 /**
@@ -67,7 +76,7 @@ export class Spreader {
     const slices = new Slices(breathe);
     for (const [device, to] of strays) {
       if (slices.spend(2 * NAME_WORK)) await slices.rest();
-      const stays = !fleet.has(device) || device.progress.state !== "pending" || instances.at(to)?.state !== "up";
+      const stays = !fleet.has(device) || device.progress.state !== "pending" || !instances.usable(to);
       if (!stays) registrar.move(device, to);
     }
   }
@@ -81,7 +90,9 @@ export class Spreader {
     onMove: (device: Device, to: number, reason: MoveReason) => void,
     serving: readonly InstanceFacts[] = this.facts(),
   ): Promise<void> {
-    await this.#plan(occasion, this.#parts.fleet.rows, serving, (devices, to, reason) => {
+    // Whose turn it is does not change by looking ahead.
+    const turns = new Map(this.#turns);
+    await this.#plan({ occasion, devices: this.#parts.fleet.rows, serving, turns }, (devices, to, reason) => {
       for (const device of devices) onMove(device, to, reason);
     });
   }
@@ -92,16 +103,16 @@ export class Spreader {
     return instances.serving().flatMap((index) => {
       const instance = instances.at(index);
       if (instance === undefined) return [];
-      const { id, load } = instance;
+      const { id, declared, override, load } = instance;
       const { pending, commenced } = fleet.countsOf(index);
-      return [{ index, id, weight: 1, pools: [], pending, commenced, load }];
+      return [{ ...declared, index, id, override: override.weight, pending, commenced, load }];
     });
   }
 
   async #spread(occasion: Occasion, devices: readonly (Device | undefined)[] = this.#parts.fleet.rows): Promise<number> {
     const { registrar, publisher } = this.#parts;
     let moved = 0;
-    await this.#plan(occasion, devices, this.facts(), (unit, to) => {
+    await this.#plan({ occasion, devices, serving: this.facts(), turns: this.#turns }, (unit, to) => {
       const [first] = unit;
       if (unit.length > 1 && first !== undefined && to !== NOWHERE) publisher.lead(first, to);
       for (const device of unit) if (registrar.move(device, to)) moved++;
@@ -109,24 +120,15 @@ export class Spreader {
     return moved;
   }
 
-  async #plan(
-    occasion: Occasion,
-    devices: readonly (Device | undefined)[],
-    serving: readonly InstanceFacts[],
-    onMove: (devices: readonly Device[], to: number, reason: MoveReason) => void,
-  ): Promise<void> {
+  async #plan({ occasion, devices, serving, turns }: Spreading, onMove: OnMove): Promise<void> {
     const { allocation, publisher, breathe } = this.#parts;
     if (serving.length === 0) return;
     const slices = new Slices(breathe);
     const groups = await publisher.groups(devices);
     const chosen = await allocation.choose(occasion, devices, serving, slices);
-    await planSpread(
-      { ...allocation, devices, groups, serving, turns: this.#turns, chosen, slices },
-      occasion,
-      (unit, to, reason) => {
-        slices.spend(2 * NAME_WORK * unit.length);
-        onMove(unit, to, reason);
-      },
-    );
+    await planSpread({ ...allocation, devices, groups, serving, turns, chosen, slices }, occasion, (unit, to, reason) => {
+      slices.spend(2 * NAME_WORK * unit.length);
+      onMove(unit, to, reason);
+    });
   }
 }

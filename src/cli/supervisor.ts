@@ -86,8 +86,8 @@ export async function isUp(client: ControlClient): Promise<boolean> {
   }
 }
 
-/** Whether so many instances are up. */
+/** Whether so many instances are registered and alive. */
 export async function areUp(client: ControlClient, count: number): Promise<boolean> {
   const { instances } = await client.call("instances", {});
-  return instances.filter(({ state }) => state === "up").length >= count;
+  return instances.filter(({ state }) => state !== "lost" && state !== "left").length >= count;
 }

@@ -22,6 +22,10 @@ import {
   InstanceTermsSchema,
   type InstanceView,
   InstanceViewSchema,
+  type OverrideChange,
+  OverrideChangeSchema,
+  type OverrideReply,
+  OverrideReplySchema,
 } from "./instance.ts";
 import { type NotificationBatch, NotificationBatchSchema } from "./notification.ts";
 import { type PlanReply, PlanReplySchema, type PlanRequest, PlanRequestSchema } from "./plan.ts";
@@ -60,6 +64,7 @@ export interface ControlApi {
   lookup: Operation<Id, None, Lookup, LookupReply>;
   notify: Operation<Id, None, NotificationBatch, Done>;
   instances: Operation<None, None, undefined, { readonly instances: readonly InstanceView[] }>;
+  overrideInstance: Operation<Id, None, OverrideChange, OverrideReply>;
   importDevices: Operation<None, None, DeviceBatch, DeviceBatchReply>;
   devices: Operation<None, DeviceQuery, undefined, DevicePage>;
   device: Operation<
@@ -144,6 +149,14 @@ export const ROUTES: { readonly [Name in keyof ControlApi]: Route<ControlApi[Nam
     role: "operator",
     summary: "All instances with their load",
     reply: z.strictObject({ instances: z.array(InstanceViewSchema) }),
+  },
+  overrideInstance: {
+    method: "PUT",
+    path: "/v1/instances/:id/override",
+    role: "operator",
+    summary: "Sets an instance's weight, or drains it; what is left out stays as it is",
+    body: OverrideChangeSchema,
+    reply: OverrideReplySchema,
   },
   importDevices: {
     method: "POST",

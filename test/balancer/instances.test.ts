@@ -4,7 +4,7 @@ import { type AdmissionLoad, NO_LOAD, ROUTES } from "../../src/control/index.ts"
 import { NotFound } from "../../src/net/index.ts";
 import { openStorage, SecretBox, type Storage } from "../../src/storage/index.ts";
 import { FakeStorage } from "./fake-storage.ts";
-import { deviceInput, endpointOf, World } from "./world.ts";
+import { deviceInput, endpointOf, MINUTE, World } from "./world.ts";
 
 async function world3(storage?: Storage): Promise<World> {
   const world = await World.start(storage === undefined ? {} : { storage });
@@ -41,7 +41,7 @@ test("an instance is lost within 7 s of its last heartbeat, and then all its dev
   );
 });
 
-test("an instance that was taken for lost is told to register, and gets its share again", async () => {
+test("an instance that was taken for lost is told to register, and gets its share when it has proven itself (B12)", async () => {
   const world = await world3();
   world.crash("bs-12");
   await world.pass(8000);
@@ -55,7 +55,11 @@ test("an instance that was taken for lost is told to register, and gets its shar
     NotFound,
   );
   await world.beat("bs-12", "bs-12-boot");
-  assert.deepEqual(world.loads(), [10, 10, 10]);
+  assert.equal(world.balancer.instances.get("bs-12")?.state, "probation");
+  await world.pass(11_000);
+  assert.deepEqual(world.loads(), [15, 0, 15]);
+  await world.pass(35 * MINUTE);
+  assert.deepEqual(world.loads(), [10, 10, 10], "at the next epoch");
 });
 
 test("what an instance says after it was taken for lost is refused until it has registered; then it counts", async () => {

@@ -101,6 +101,7 @@ export class FakeBalancer {
         this.load = load;
         return {};
       },
+      overrideInstance: unused,
       leave: ({ params: { id } }) => {
         this.left.push(id);
         return {};
