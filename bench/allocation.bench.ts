@@ -21,7 +21,7 @@ const REFERENCES: Readonly<Record<string, Stateless>> = { rendezvous, maglev, ri
  *
  * Policies are measured through the whole balancer, from the word that the instance leaves to the last name in DNS;
  * with the textbook's nothing happens but that all homes are worked out anew. Weights are 1 to 4 in turn; the instance
- * that leaves has 1. Least connections is measured at rest, where it is even. All combinations take some four minutes,
+ * that leaves has 1. Least connections is measured at rest, where it is even. All combinations take some five minutes,
  * most of it the start of twelve fleets of a million.
  */
 export async function run(args: readonly string[]): Promise<Record<string, unknown>> {
@@ -64,8 +64,8 @@ function print({ names, instances, ideal, ...figures }: Combination): void {
     if (typeof value === "number") continue;
     const { maxOverMean, movedOnLeave, movedOnJoin, ms } = value;
     const { longestStallMs = "", ideal: own = ideal } = value as Partial<BalancedFigures>;
-    const note = own === ideal ? "" : ` (ideal ${percent(own)})`;
-    row(name, maxOverMean.toFixed(5), percent(movedOnLeave), percent(movedOnJoin), ms.toFixed(1), `${longestStallMs}${note}`);
+    const note = own === ideal ? [] : [`  (ideal ${percent(own)})`];
+    row(name, maxOverMean.toFixed(5), percent(movedOnLeave), percent(movedOnJoin), ms.toFixed(1), `${longestStallMs}`, ...note);
   }
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { type BenchFleet, instanceId, register, startFleet } from "../balancer/fleet.ts";
 import { cpuOf, figure } from "../balancer/slice-watch.ts";
 import { type Figures, moved, overMean } from "./measures.ts";
@@ -18,6 +19,8 @@ export async function measureBalanced(policy: string, names: number, instances: 
   for (const [number, weight] of weights.entries()) await register(api, number, weight);
   await balancer.rotate("weights are known");
   const [first, before] = [evenness(fleet, weights), homes(fleet)];
+  globalThis.gc?.(); // of the fleets before
+  await pause(300); // the collector's threads sweep on for a while
   watch.start();
   const ms = await cpuOf(async () => api.leave({ params: { id: instanceId(0) }, query: {}, body: undefined }));
   watch.stop();

@@ -48,7 +48,7 @@ export async function startFleet(devices: number, instances: number, policy = "e
 
 /** An instance registers, with its weight. */
 export async function register(api: ControlHandlers, number: number, weight: number): Promise<void> {
-  const body = { boot: "b", addresses: { ipv4: "127.0.0.11" }, weight };
+  const body = { boot: "b", addresses: { ipv4: "127.0.0.11" }, declared: { weight } };
   await api.registerInstance({ params: { id: instanceId(number) }, query: {}, body });
 }
 
