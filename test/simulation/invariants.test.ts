@@ -34,7 +34,7 @@ test("property: whatever instances, devices and their clocks do, in whatever ord
         await simulation.finish(30 * MINUTE);
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });
 
