@@ -106,7 +106,8 @@ export class Membership {
     instance.lastSeen = time.now();
     if (restarted) {
       const busy = await this.#endSessions(instance);
-      const causes = before === "up" && busy > 0 ? this.#crashLoops.failed(instance.index, `restart ${boot}`, "restart") : undefined;
+      const causes =
+        before === "up" && busy > 0 ? this.#crashLoops.failed(instance.index, `restart ${boot}`, "restart") : undefined;
       if (causes !== undefined) await this.takeOut(instance, causes);
     }
     if (before === "up") return;
@@ -195,8 +196,17 @@ export class Membership {
     this.#setbacks.add(instance.index, time.now());
     instance.probation = this.#setbacks.probation(instance.index, "failures", time.now());
     const moved = await this.#turnAway(instance);
-    audit.note({ ...BY_INSTANCE, kind: "instance-probation", subject: instance.id, reason: causes.join(", "), counts: { moved } });
-    log.error({ ...fields, moved, span: instance.probation.span }, "instance is taken out: devices fail on it one after the other");
+    audit.note({
+      ...BY_INSTANCE,
+      kind: "instance-probation",
+      subject: instance.id,
+      reason: causes.join(", "),
+      counts: { moved },
+    });
+    log.error(
+      { ...fields, moved, span: instance.probation.span },
+      "instance is taken out: devices fail on it one after the other",
+    );
   }
 
   /** An operator changes what instances say or were measured at (B11, B15). Returns undefined for an unknown instance. */
@@ -310,7 +320,10 @@ export class Membership {
     const atOnce = instance.open && (rotateOnJoin || onReturn === "at-once");
     const moved = atOnce ? await this.#join(instance, true) : 0;
     audit.note({ ...BY_INSTANCE, kind: "instance-back", subject: instance.id, reason: "has proven itself", counts: { moved } });
-    log.info({ instance: instance.id, moved }, `instance has proven itself${atOnce ? "" : ": it gets devices at the next epoch"}`);
+    log.info(
+      { instance: instance.id, moved },
+      `instance has proven itself${atOnce ? "" : ": it gets devices at the next epoch"}`,
+    );
   }
 
   /** Gives it its share, by moving names or by making new ones. Returns how many devices moved at once. */

@@ -1,4 +1,4 @@
-import type { InstanceAddresses, InstanceLoad, Lookup, LookupReply, Notification } from "../control/index.ts";
+import type { Declared, InstanceAddresses, InstanceLoad, Lookup, LookupReply, Notification } from "../control/index.ts";
 import type { Milliseconds } from "../lib/clock.ts";
 import { BerthError, errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
@@ -15,6 +15,7 @@ export interface BalancerLinkOptions {
   readonly id: string;
   readonly boot: string;
   readonly addresses: InstanceAddresses;
+  readonly declared: Declared;
   readonly control: BalancerApi;
   readonly directory: DeviceDirectory;
   /** Whether a device has a session in progress. */
@@ -104,8 +105,8 @@ export class BalancerLink {
   }
 
   async #connect(signal: AbortSignal): Promise<void> {
-    const { id, boot, addresses, control, directory, log } = this.#options;
-    const terms = await control.call("registerInstance", { params: this.#params, body: { boot, addresses } });
+    const { id, boot, addresses, declared, control, directory, log } = this.#options;
+    const terms = await control.call("registerInstance", { params: this.#params, body: { boot, addresses, declared } });
     this.#heartbeat = terms.heartbeat;
     directory.beginGeneration();
     for await (const event of control.assignments(id, STREAM_SILENCE, signal)) {

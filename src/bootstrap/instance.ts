@@ -1,4 +1,4 @@
-import type { InstanceAddresses, InstanceLoad } from "../control/index.ts";
+import type { Declared, InstanceAddresses, InstanceLoad } from "../control/index.ts";
 import { loadOpenSsl, type ServerX509 } from "../dtls/index.ts";
 import { addressAndPort } from "../lib/address.ts";
 import { toHex } from "../lib/bytes.ts";
@@ -33,6 +33,8 @@ export interface InstanceOptions {
   readonly securityStores?: ReadonlyMap<string, SecurityStore>;
   /** The addresses names of this instance's devices are to have in DNS. */
   readonly advertise: InstanceAddresses;
+  /** What it says that it is, for devices to be allocated by; nothing if not given. */
+  readonly declared?: Declared;
   readonly control: BalancerApi;
   readonly clock: Clock;
   readonly random: Random;
@@ -114,6 +116,7 @@ export class BootstrapInstance {
       id,
       boot,
       addresses: options.advertise,
+      declared: options.declared ?? {},
       control,
       directory: this.#directory,
       isServing: (endpoint) => this.#service.isServing(endpoint),

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { z } from "zod";
+import { DECLARED_FIELDS, type Declared } from "../control/index.ts";
 import type { Milliseconds } from "../lib/clock.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { type AllocationConfig, AllocationSchema } from "./allocation-schema.ts";
@@ -43,7 +44,7 @@ export interface SourceConfig extends HttpCredentials {
 }
 
 /** An instance that `berth serve` runs. */
-export interface LocalInstance {
+export interface LocalInstance extends Declared {
   readonly id: string;
   readonly address: string;
   /** Serve `coap:` without security too. */
@@ -78,7 +79,7 @@ export interface ConfigFile {
     readonly lead?: Milliseconds | undefined;
     readonly grace?: Milliseconds | undefined;
   };
-  readonly rotation: { readonly every?: Milliseconds | undefined };
+  readonly rotation: { readonly every?: Milliseconds | undefined; readonly onJoin: boolean };
   readonly rearm: {
     readonly policy: "manual" | "always";
     readonly rules: readonly { readonly group?: string | undefined; readonly after: Milliseconds }[];
@@ -87,6 +88,8 @@ export interface ConfigFile {
   readonly instances: {
     readonly heartbeat: Milliseconds;
     readonly lostAfter: Milliseconds;
+    /** When an instance gets its share that was lost and has proven itself; if absent at an epoch, where there are any. */
+    readonly onReturn?: "at-epoch" | "at-once" | undefined;
     readonly local: readonly LocalInstance[];
   };
   readonly control: {
@@ -203,7 +206,7 @@ export const ConfigSchema: z.ZodType<ConfigFile> = z.strictObject({
     })
     .prefault({}),
   epochs: z.strictObject({ skew: duration.default(300_000), lead: duration.optional(), grace: duration.optional() }).prefault({}),
-  rotation: z.strictObject({ every: duration.optional() }).prefault({}),
+  rotation: z.strictObject({ every: duration.optional(), onJoin: z.boolean().default(false) }).prefault({}),
   rearm: z
     .strictObject({
       policy: z.enum(["manual", "always"]).default("manual"),
@@ -215,7 +218,8 @@ export const ConfigSchema: z.ZodType<ConfigFile> = z.strictObject({
     .strictObject({
       heartbeat: duration.default(1000),
       lostAfter: duration.default(5000),
-      local: z.array(z.strictObject({ id: text, address, nosec: z.boolean().optional() })).default([]),
+      onReturn: z.enum(["at-epoch", "at-once"]).optional(),
+      local: z.array(z.strictObject({ id: text, address, nosec: z.boolean().optional(), ...DECLARED_FIELDS })).default([]),
     })
     .prefault({}),
   control: z

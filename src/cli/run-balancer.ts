@@ -67,6 +67,10 @@ export async function runBalancer(config: Config, log: Logger): Promise<RunningB
       sessionDeadline: session.deadline + NEWS_TAKES,
       heartbeat: instances.heartbeat,
       lostAfter: instances.lostAfter,
+      returning: {
+        rotateOnJoin: rotation.onJoin,
+        ...(instances.onReturn === undefined ? {} : { onReturn: instances.onReturn }),
+      },
       table,
       storage,
       allocation,

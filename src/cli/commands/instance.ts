@@ -1,9 +1,11 @@
 import { isIP } from "node:net";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { BootstrapInstance, type Listener } from "../../bootstrap/index.ts";
+import { type Declared, DeclaredSchema } from "../../control/index.ts";
 import type { ServerX509 } from "../../dtls/index.ts";
 import { InvalidInput } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
+import { parseWith } from "../../lib/schema.ts";
 import { prepareNaming } from "../../naming/index.ts";
 import { systemClock, systemRandom } from "../../net/index.ts";
 import { CertificateWatch } from "../certificate-watch.ts";
@@ -20,6 +22,11 @@ interface InstanceCommandOptions extends ConnectOptions {
   readonly listen: readonly string[];
   readonly advertise?: readonly string[];
   readonly nosec?: true;
+  readonly weight?: number;
+  readonly region?: string;
+  readonly location?: readonly [number, number];
+  readonly pool?: readonly string[];
+  readonly room?: number;
 }
 
 /** Default ports of `coaps` and `coap` (RFC 7252 section 6). */
@@ -36,6 +43,14 @@ export function addInstance(program: Command): void {
     .requiredOption("--listen <address...>", "addresses to serve devices on, IPv4 or IPv6; the port is that of the static URI")
     .option("--advertise <address...>", "addresses devices reach it at, one of a family (default: those it listens on)")
     .option("--nosec", "serve coap: without security too, on its default port or that of a coap: URI")
+    .option("--weight <n>", "how many devices it is to have relative to the others (default: 1)", Number)
+    .option("--region <name>", "the region it is in")
+    .option("--location <lat,lon>", "where it is, in degrees, such as 52.5,13.4", parseLocation)
+    .option("--pool <name>", "a pool it belongs to; may be given several times", (name, before: string[] = []) => [
+      ...before,
+      name,
+    ])
+    .option("--room <n>", "the most names it wants", Number)
     .option("-c, --config <file>", "configuration (default: berth.yaml)")
     .option("--url <url>", "the balancer's control API")
     .option("--token-file <file>", "file with the instances' token")
@@ -49,6 +64,7 @@ export function addInstance(program: Command): void {
         id: options.id,
         listeners: listenersOf(config, options),
         advertise: advertised(options.advertise ?? options.listen),
+        declared: declaredBy(config, options),
         control: connect(options, "instance"),
         clock: systemClock,
         random: systemRandom,
@@ -98,6 +114,28 @@ function listenersOf(config: Config, { listen, nosec }: InstanceCommandOptions):
       ...(nosec ? [{ scheme: "coap", address, port: secure ? DEFAULT_PORTS.coap : (given ?? DEFAULT_PORTS.coap) } as const] : []),
     ];
   });
+}
+
+/** What the options say; else what the configuration says of the instance of that id. @throws InvalidInput */
+function declaredBy(config: Config, options: InstanceCommandOptions): Declared {
+  const own = config.instances.local.find(({ id }) => id === options.id);
+  const {
+    weight = own?.weight,
+    region = own?.region,
+    location = own?.location,
+    pool: pools = own?.pools,
+    room = own?.room,
+  } = options;
+  const given = Object.entries({ weight, region, location, pools, room }).filter(([, value]) => value !== undefined);
+  return parseWith(DeclaredSchema, Object.fromEntries(given), `instance ${options.id}`);
+}
+
+function parseLocation(text: string): readonly [number, number] {
+  const [, latitude, longitude] = /^(-?[\d.]+),(-?[\d.]+)$/.exec(text) ?? [];
+  if (latitude === undefined || longitude === undefined) {
+    throw new InvalidArgumentError("It must be latitude and longitude in degrees, such as 52.5,13.4.");
+  }
+  return [Number(latitude), Number(longitude)];
 }
 
 function advertised(addresses: readonly string[]): { ipv4?: string; ipv6?: string } {
