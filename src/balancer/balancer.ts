@@ -15,12 +15,13 @@ import type { Clock, Instant, Milliseconds } from "../lib/clock.ts";
 import { errorText, InvalidInput } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { SteadyClock } from "../lib/steady-clock.ts";
-import { collisionWarning, epochAt, prepareNaming, type Recipe, usesCounter } from "../naming/index.ts";
+import { epochAt, prepareNaming, type Recipe, usesCounter } from "../naming/index.ts";
 import type { AssignmentWriter, Machine } from "../net/index.ts";
 import { type DeviceRow, type NotificationMark, nameSecretOf, type PageOptions, type Storage } from "../storage/index.ts";
 import { Allocation, type AllocationOptions, ANYWHERE, EVEN, type Siting } from "./allocation/index.ts";
 import { Audit, type AuditNote } from "./audit.ts";
 import { Chores } from "./chores.ts";
+import { CollisionWatch } from "./collision-watch.ts";
 import { Departures } from "./departures.ts";
 import { atHome, type Device, NOWHERE, nextProgress, type Progress } from "./device.ts";
 import { Epochs } from "./epochs.ts";
@@ -101,10 +102,10 @@ export class Balancer implements Machine {
   readonly #allocation: Allocation;
   readonly #departures: Departures;
   readonly #chores: Chores;
+  readonly #collisions: CollisionWatch;
   #nextTick: Instant;
   #nextPing: Instant;
   #nextRotation: Instant = Number.POSITIVE_INFINITY;
-  #warnedAt = 0;
 
   private constructor(options: BalancerOptions, counter: number, marks: readonly NotificationMark[]) {
     const { table, clock, timing, recipe, uri, log } = options;
@@ -132,6 +133,7 @@ export class Balancer implements Machine {
     this.#spreader = spreader;
     this.#allocation = allocation;
     this.#chores = new Chores(time, log);
+    this.#collisions = new CollisionWatch({ recipe, fleet, publisher, log });
     this.#nextTick = time.now();
     this.#nextPing = time.now() + PING_EVERY;
     if (timing.rotateEvery !== undefined) this.#nextRotation = time.now() + timing.rotateEvery;
@@ -172,7 +174,7 @@ export class Balancer implements Machine {
     await balancer.#followEpochs(({ progress }) => progress.state !== "completed");
     const { fleet, instances } = balancer;
     log.info({ devices: fleet.counts, instances: instances.serving().length, timing }, "balancer is ready");
-    balancer.#warnOfCollisions();
+    balancer.#collisions.warn();
     return balancer;
   }
 
@@ -221,8 +223,8 @@ export class Balancer implements Machine {
   /** Adds or updates devices (B1). */
   async import(devices: readonly DeviceInput[]): Promise<DeviceBatchReply> {
     const reply = await this.inTurn(() => importDevices(this.#import, devices));
-    this.#warnOfCollisions();
-    return { ...reply, warnings: this.#collisionWarnings };
+    this.#collisions.warn();
+    return { ...reply, warnings: this.#collisions.warnings };
   }
 
   /** An operator sets an instance's weight, or drains it (B11, B15). Returns undefined if it is not known. */
@@ -274,8 +276,8 @@ export class Balancer implements Machine {
     this.audit.note({ kind: "rotation", trigger, reason, counts: { pending, moved, ...(counter === null ? {} : { counter }) } });
     const { collisions } = this.publisher;
     log.info({ trigger, reason, pending, moved, counter, collisions }, "names are regenerated");
-    this.#warnOfCollisions();
-    return { pending, moved, counter, warnings: [...(counts ? [] : [this.epochs.unchanged]), ...this.#collisionWarnings] };
+    this.#collisions.warn();
+    return { pending, moved, counter, warnings: [...(counts ? [] : [this.epochs.unchanged]), ...this.#collisions.warnings] };
   }
 
   /** What would change, without changing it (B16). @throws InvalidInput for an instance that is not known */
@@ -384,22 +386,6 @@ export class Balancer implements Machine {
       this.registrar.change(device, nextProgress(device.progress, { kind: "deadline" }));
     }
     this.#options.log.warn({ devices }, "sessions took too long; their devices are pending again");
-  }
-
-  get #collisionWarnings(): string[] {
-    const warning = collisionWarning(this.#options.recipe, this.fleet.counts.pending);
-    return warning === undefined ? [] : [warning];
-  }
-
-  /** Each time the fleet has grown twofold since the last warning. */
-  #warnOfCollisions(): void {
-    const { recipe, log } = this.#options;
-    const names = this.fleet.counts.pending;
-    if (names < 2 * this.#warnedAt) return;
-    const warning = collisionWarning(recipe, names);
-    if (warning === undefined) return;
-    this.#warnedAt = names;
-    log.warn({ collisions: this.publisher.collisions }, warning);
   }
 }
 

@@ -76,7 +76,12 @@ test("a known device gets a new secret: its old name goes, the new one leads to 
   const stream = world.open((await world.view(endpointOf(1))).instance ?? "");
   const [before = ""] = (await world.view(endpointOf(1))).names ?? [];
   const { instance } = await world.view(endpointOf(1));
-  assert.deepEqual(await world.add(deviceInput(1, { psk: "77".repeat(16) })), { inserted: 0, updated: 1, rejected: [] });
+  assert.deepEqual(await world.add(deviceInput(1, { psk: "77".repeat(16) })), {
+    inserted: 0,
+    updated: 1,
+    rejected: [],
+    warnings: [],
+  });
   const view = await world.view(endpointOf(1));
   assert.equal(world.table.get(before), undefined);
   assert.equal(view.instance, instance);

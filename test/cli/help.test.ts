@@ -13,6 +13,8 @@ const COMMANDS = [
   "instances",
   "profile",
   "rotate",
+  "rearm",
+  "audit",
   "uri",
   "device",
   "fleet",

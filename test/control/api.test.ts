@@ -75,7 +75,7 @@ test("a device goes from import to completion, all over HTTP", async () => {
   assert.deepEqual(await instance.call("registerInstance", { params, body: registration }), { heartbeat: 1000 });
   assert.deepEqual(await instance.call("heartbeat", { params, body: { boot: "b1", load } }), {});
   const imported = await operator.call("importDevices", { body: { devices: [{ endpoint: "urn:dev:1", psk: PSK }] } });
-  assert.deepEqual(imported, { inserted: 1, updated: 0, rejected: [] });
+  assert.deepEqual(imported, { inserted: 1, updated: 0, rejected: [], warnings: [] });
   const assignment = { endpoint: "urn:dev:1", mode: "psk", identity: "urn:dev:1", psk: PSK, profile: "default", attributes: {} };
   assert.deepEqual(await instance.call("lookup", { params, body: { identity: "urn:dev:1" } }), { assignment });
 
