@@ -8,7 +8,7 @@ const EPOCH: Milliseconds = 60 * MINUTE;
 /** Instances at the start, and between which numbers they stay. */
 const [INSTANCES, FEWEST, MOST] = [6, 3, 12];
 /** How often things happen in an epoch. */
-const RATES = { join: 0.6, leave: 0.4, crash: 0.8, restart: 0.4, pause: 1.5, rotate: 0.2, balancer: 0.1 };
+const RATES = { join: 0.6, leave: 0.4, crash: 0.8, restart: 0.4, pause: 1.5, drain: 0.2, rotate: 0.2, balancer: 0.1 };
 /** One in so many devices is armed again when it is completed, and one in so many has a clock that is worse than allowed. */
 const [REARMED, WRONG] = [0.1, 0.01];
 /** Until all are completed after the last epoch. */
@@ -73,6 +73,10 @@ async function happen(simulation: Simulation, kind: keyof typeof RATES): Promise
     case "pause":
       if (spare) simulation.pause(one, 2000 + uniform() * 13_000);
       return;
+    case "drain":
+      if (!spare) return;
+      await simulation.drain(one, true);
+      return simulation.at(simulation.now + (5 + uniform() * 30) * MINUTE, () => simulation.drain(one, false));
     case "rotate":
       return simulation.rotate();
     case "balancer":

@@ -9,6 +9,7 @@ const MOST = 4;
 const event = fc.oneof(
   fc.record({ kind: fc.constantFrom("join" as const, "rotate" as const, "balancer restart" as const) }),
   fc.record({ kind: fc.constant("leave" as const), which }),
+  fc.record({ kind: fc.constant("drain" as const), which, draining: fc.boolean() }),
   fc.record({ kind: fc.constantFrom("crash" as const, "pause" as const), which, seconds: fc.constantFrom(1, 3, 5, 7, 15, 400) }),
   fc.record({ kind: fc.constantFrom("wave" as const, "re-arm" as const), from: which, devices: fc.integer({ min: 1, max: 20 }) }),
   fc.record({ kind: fc.constant("clock" as const), which, error: fc.integer({ min: -5 * MINUTE, max: 5 * MINUTE }) }),
@@ -53,6 +54,9 @@ async function play(simulation: Simulation, event: Event): Promise<void> {
       return;
     case "pause":
       if (instance !== undefined) simulation.pause(instance, event.seconds * 1000);
+      return;
+    case "drain":
+      if (instance !== undefined) await simulation.drain(instance, event.draining);
       return;
     case "rotate":
       return simulation.rotate();

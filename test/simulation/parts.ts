@@ -53,7 +53,7 @@ export interface Figures {
   unanswered: number;
   /** Names that did not exist, asked for by devices whose clocks are off by more than the skew, or that had just been armed. */
   notFound: number;
-  /** Devices that an instance was not to serve, while the balancer had forgotten where resolvers may lead. */
+  /** Devices that an instance was not to serve, where resolvers may lead and the balancer does not know. */
   refused: number;
   /** Completions that the balancer never heard of, as the instance died; these devices come again. */
   unheard: number;
@@ -62,6 +62,7 @@ export interface Figures {
   left: number;
   crashed: number;
   paused: number;
+  drained: number;
   rotations: number;
   balancerRestarts: number;
   /** The most names an instance had after an epoch was published, per its fair share. */
@@ -84,6 +85,7 @@ export function noFigures(): Figures {
     left: 0,
     crashed: 0,
     paused: 0,
+    drained: 0,
     rotations: 0,
     balancerRestarts: 0,
     worstShare: 1,

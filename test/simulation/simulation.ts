@@ -164,6 +164,14 @@ export class Simulation {
     });
   }
 
+  /** An operator drains an instance, or has it serve again. */
+  async drain({ id, state }: ModelInstance, draining: boolean): Promise<void> {
+    if (state !== "up") return;
+    this.#shaken = true;
+    if (draining) this.figures.drained++;
+    await this.world.api.overrideInstance({ params: { id }, query: {}, body: { draining } });
+  }
+
   async rotate(): Promise<void> {
     this.figures.rotations++;
     await this.world.balancer.rotate("simulation");
