@@ -134,6 +134,8 @@ test("devices are listed page by page, of one state if wanted", async () => {
     "state",
     "instance",
     "profile",
+    "group",
+    "completedAt",
     "failures",
     "lastFailure",
   ]);
