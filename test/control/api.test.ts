@@ -88,6 +88,7 @@ test("a device goes from import to completion, all over HTTP", async () => {
   ];
   assert.deepEqual(await instance.call("notify", { params, body: { boot: "b1", notifications } }), {});
   const { devices } = await operator.call("devices", { query: { state: "completed", limit: 5 } });
+  const [completed] = devices;
   assert.deepEqual(devices, [
     {
       endpoint: "urn:dev:1",
@@ -95,6 +96,8 @@ test("a device goes from import to completion, all over HTTP", async () => {
       state: "completed",
       instance: "bs-1",
       profile: "default",
+      group: null,
+      completedAt: completed?.completedAt,
       failures: 0,
       lastFailure: null,
     },
