@@ -12,7 +12,7 @@ test("the page lists every route of the control API with its role, and no other"
 });
 
 test("curl's examples ask for routes that there are, with bodies that fit", () => {
-  const script = /```sh\n([\s\S]*?)```/.exec(page)?.[1]?.replaceAll("\\\n", " ") ?? "";
+  const script = /```sh\n(API=[\s\S]*?)```/.exec(page)?.[1]?.replaceAll("\\\n", " ") ?? "";
   const calls = script.split("\n").filter((line) => line.startsWith("curl"));
   assert.ok(calls.length > 4);
   for (const call of calls) {
