@@ -31,6 +31,7 @@ test("bad devices are rejected with their place and reason, and the rest is take
       { index: 5, reason: `its identity belongs to ${endpointOf(1)}` },
       { index: 6, reason: "endpoint holds a control character" },
     ],
+    warnings: [],
   });
   assert.deepEqual(world.loads(), [2]);
   await storage.close();
