@@ -1,4 +1,3 @@
-import { setTimeout as pause } from "node:timers/promises";
 import { type BenchFleet, instanceId, register, startFleet } from "../balancer/fleet.ts";
 import { cpuOf, figure } from "../balancer/slice-watch.ts";
 import { type Figures, moved, overMean } from "./measures.ts";
@@ -14,13 +13,13 @@ export interface BalancedFigures extends Figures {
 /** Measures a policy through the whole balancer: a leave takes as long as it takes until the last name is right in DNS. */
 export async function measureBalanced(policy: string, names: number, instances: number): Promise<BalancedFigures> {
   const weights = Array.from({ length: instances }, (_, number) => (policy === "weighted" ? 1 + (number % 4) : 1));
+  // The garbage of the fleets before. Not later than this, as compiled code goes with it.
+  globalThis.gc?.();
   const fleet = await startFleet(names, instances, policy);
   const { api, watch, balancer } = fleet;
   for (const [number, weight] of weights.entries()) await register(api, number, weight);
   await balancer.rotate("weights are known");
   const [first, before] = [evenness(fleet, weights), homes(fleet)];
-  globalThis.gc?.(); // of the fleets before
-  await pause(300); // the collector's threads sweep on for a while
   watch.start();
   const ms = await cpuOf(async () => api.leave({ params: { id: instanceId(0) }, query: {}, body: undefined }));
   watch.stop();
