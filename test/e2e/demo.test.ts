@@ -14,6 +14,11 @@ interface Summary {
   readonly failed: number;
   readonly seconds: number;
   readonly instances: Readonly<Record<string, number>>;
+  readonly killed?: {
+    readonly affected: number;
+    readonly outOfDnsSeconds: number | null;
+    readonly lastCompletedSeconds: number | null;
+  };
 }
 
 /** Arguments that keep a demo out of the way of others. */
@@ -50,11 +55,14 @@ test("1000 devices are spread over 4 instances to one in a hundred", async (t) =
   assert.ok(Math.max(...counts) / (1000 / 4) <= 1.01, `${counts}`);
 });
 
-test("an instance is killed in the middle: all devices complete", async (t) => {
-  const { devices, completed, instances } = await demo(t, "--devices", "1000", "--instances", "4", "--kill-one");
+test("an instance is killed in the middle: out of DNS within 7 s, and all devices complete (B12)", async (t) => {
+  const { devices, completed, instances, killed: report } = await demo(t, "--devices", "1000", "--instances", "4", "--kill-one");
   assert.deepEqual([devices, completed], [1000, 1000]);
   const { "bs-1": killed = 0, ...others } = instances;
   assert.ok(killed < 1000 / 4, `the killed one served ${killed}`);
+  assert.ok((report?.affected ?? 0) > 0, "it had devices");
+  assert.ok((report?.outOfDnsSeconds ?? 99) <= 7, `out of DNS after ${report?.outOfDnsSeconds} s`);
+  assert.notEqual(report?.lastCompletedSeconds, null);
   assert.equal(killed + Object.values(others).reduce((sum, count) => sum + count, 0), 1000);
 });
 

@@ -11,6 +11,7 @@ import { connect } from "../connect.ts";
 import { layOutDemo } from "../demo-folder.ts";
 import { resolversOf } from "../device-options.ts";
 import { readFleet } from "../fleet-file.ts";
+import { KillOne, type KillReport } from "../kill-one.ts";
 import { parseLimit, parsePort } from "../numbers.ts";
 import { areUp, isUp, Supervisor } from "../supervisor.ts";
 import { ProgressBar, print, say, table } from "../terminal.ts";
@@ -74,9 +75,12 @@ async function demo(options: DemoOptions): Promise<void> {
       supervisor.start(id, ["instance", "--config", config, "--id", id, "--listen", address]);
     await supervisor.until(() => areUp(client, instances.length));
     await importFile(client, fleet);
-    const played = play(options, config, fleet, client, () => supervisor.signal(instances[0]?.id ?? "", "SIGKILL"));
+    const [{ id, address } = { id: "", address: "" }] = instances;
+    const nameserver = `127.0.0.1:${options.dnsPort}`;
+    const kill = (): void => supervisor.signal(id, "SIGKILL");
+    const played = play(options, config, fleet, client, () => new KillOne({ id, address, nameserver, client, kill }));
     if ((await Promise.race([played, told])) === "told") return;
-    const { summary, views, results } = await played;
+    const { summary, views, results, killed } = await played;
     const counts = Object.fromEntries(views.map((view) => [view.id, timesAt(view, results, options.port).length]));
     const seconds = Number((summary.elapsed / 1000).toFixed(2));
     if (options.json)
@@ -87,6 +91,7 @@ async function demo(options: DemoOptions): Promise<void> {
           failed: summary.failed,
           seconds,
           instances: counts,
+          ...(killed === undefined ? {} : { killed }),
         }),
       );
     else print(`${summary.completed} of ${summary.devices} devices completed in ${seconds} s`);
@@ -109,14 +114,29 @@ function instancesOf({ firstAddress, instances }: DemoOptions): { readonly id: s
   return Array.from({ length: instances }, (_, index) => ({ id: `bs-${index + 1}`, address: `${net}${Number(host) + index}` }));
 }
 
+/** How a run went. */
+interface Played {
+  readonly summary: FleetSummary;
+  readonly views: readonly InstanceView[];
+  readonly results: readonly FleetResult[];
+  readonly killed: KillReport | undefined;
+}
+
+function inWords({ instance, affected, outOfDnsSeconds, lastCompletedSeconds }: KillReport): string {
+  const dns = outOfDnsSeconds === null ? "still in DNS when all was over" : `out of DNS ${outOfDnsSeconds} s after the kill`;
+  const last =
+    lastCompletedSeconds === null ? "not all of them completed" : `the last of them completed ${lastCompletedSeconds} s after it`;
+  return `${instance} was killed with ${affected} devices: ${dns}, ${last}.`;
+}
+
 /** Lets the fleet bootstrap, and shows how it goes. */
 async function play(
   options: DemoOptions,
   configPath: string,
   fleetFile: string,
   client: ControlClient,
-  killOne: () => void,
-): Promise<{ summary: FleetSummary; views: readonly InstanceView[]; results: readonly FleetResult[] }> {
+  killOne: () => KillOne,
+): Promise<Played> {
   const config = loadConfig(configPath);
   const devices = await readFleet(fleetFile);
   const sample = devices[0]?.endpoint ?? "";
@@ -126,7 +146,7 @@ async function play(
   );
   const bar = new ProgressBar("bootstrapping", devices.length);
   const results: FleetResult[] = [];
-  let killed = !options.killOne;
+  let victim: KillOne | undefined;
   const run = runFleet(
     {
       devices,
@@ -139,9 +159,10 @@ async function play(
     (result) => {
       results.push(result);
       bar.show(results.length, `${results.length} of ${devices.length}`);
-      if (killed || results.length < devices.length * KILL_AT) return;
-      killed = true;
-      killOne();
+      if (result.ok) victim?.completed(result.endpoint);
+      if (!options.killOne || victim !== undefined || results.length < devices.length * KILL_AT) return;
+      victim = killOne();
+      for (const { ok, endpoint } of results) if (ok) victim.completed(endpoint);
       say("\nkilled bs-1");
     },
   );
@@ -153,7 +174,9 @@ async function play(
   const views = await settled(client, summary.completed);
   say(`\n${table(views.map((view) => tableRow(view, timesAt(view, results, options.port))))}\n`);
   say(`${sample} is completed, so its name is gone:\n${await asDigSeesIt(name, options.dnsPort)}\n`);
-  return { summary, views, results };
+  const killed = await victim?.report();
+  if (killed !== undefined) say(`${inWords(killed)}\n`);
+  return { summary, views, results, killed };
 }
 
 /**
