@@ -2,7 +2,7 @@ import { z } from "zod";
 
 /** Why a device would move to another instance. */
 export type MoveReason = "unserved" | "joined" | "levelled" | "dealt" | "chosen" | "nobody";
-export const MOVE_REASONS: readonly [MoveReason, ...MoveReason[]] = [
+const MOVE_REASONS: readonly [MoveReason, ...MoveReason[]] = [
   "unserved",
   "joined",
   "levelled",

@@ -26,6 +26,8 @@ export interface SystemOptions {
   /** All in one `berth serve`, instead of a process that the test starts for each part. */
   readonly serve?: true;
   readonly nosec?: true;
+  /** More options of `berth instance`, by its id. */
+  readonly instanceOptions?: Readonly<Record<string, readonly string[]>>;
 }
 
 const ZONE = "fleet.berth.test";
@@ -64,6 +66,7 @@ export class System {
   readonly addresses: ReadonlyMap<string, string>;
   readonly programs: Map<string, Program> = new Map();
   readonly #nosec: boolean;
+  readonly #instanceOptions: Readonly<Record<string, readonly string[]>>;
 
   private constructor(options: SystemOptions, net: string, ports: readonly [number, number, number]) {
     const { instances = 2, devices = 0, yaml = "", recipe = "berth-1" } = options;
@@ -71,6 +74,7 @@ export class System {
     [this.port, this.controlPort] = ports;
     this.dns = { address, port: ports[2] };
     this.#nosec = options.nosec === true;
+    this.#instanceOptions = options.instanceOptions ?? {};
     this.addresses = new Map(Array.from({ length: instances }, (_, index) => [`bs-${index + 1}`, `${net}${index + 11}`]));
     this.devices = testDevices(devices);
     this.folder = mkdtempSync(join(tmpdir(), "berth-system-"));
@@ -133,7 +137,7 @@ ${yaml}`,
 
   startInstance(id: string): Program {
     const nosec = this.#nosec ? ["--nosec"] : [];
-    const listen = ["--listen", this.address(id), ...nosec];
+    const listen = ["--listen", this.address(id), ...nosec, ...(this.#instanceOptions[id] ?? [])];
     const program = startBerth(["instance", "--config", this.config, "--id", id, ...listen]);
     this.programs.set(id, program);
     return program;

@@ -45,8 +45,11 @@ export interface Measure {
  */
 export interface SpreadPolicy {
   readonly name: string;
-  /** @param pending names to be spread, in all */
-  measure(instances: readonly InstanceFacts[], pending: number): readonly Measure[];
+  /**
+   * @param pending names there are at these instances, in all
+   * @param placing only names without an instance are to be placed, and the others stay where they are
+   */
+  measure(instances: readonly InstanceFacts[], pending: number, placing: boolean): readonly Measure[];
   /** Deals all names anew at an epoch, in turn; the others move as few as can be. */
   readonly deals?: true;
 }

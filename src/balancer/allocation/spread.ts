@@ -60,7 +60,7 @@ export class Spread {
     this.#rules = rules;
     this.#occasion = occasion;
     this.dealsAnew = policy.deals === true && occasion.kind === "level";
-    this.#measures = policy.measure(serving, names);
+    this.#measures = policy.measure(serving, names, occasion.kind === "rehome");
     this.#rooms = new Map(serving.map((instance) => [instance.index, roomOf(instance)]));
     this.#settled = new Map(serving.map(({ index, pending }) => [index, pending]));
   }

@@ -22,8 +22,7 @@ export function addInstances(program: Command): void {
       if (instances.length === 0) return print("no instance has registered yet");
       print(table(instances.map(rowOf)));
     });
-  instances
-    .command("drain <id>")
+  connectOptions(instances.command("drain <id>"))
     .description("give an instance no names any more, and its pending devices to others; its sessions go on")
     .option("--wait", "return when it has no session and no resolver leads to it any more")
     .action(async (id: string, _: unknown, command: Command) => {
@@ -32,12 +31,10 @@ export function addInstances(program: Command): void {
         if (options.wait) await untilDrained(client, id);
       });
     });
-  instances
-    .command("undrain <id>")
+  connectOptions(instances.command("undrain <id>"))
     .description("let an instance have devices again")
     .action((id: string, _: unknown, command: Command) => override(command.optsWithGlobals(), id, { draining: false }));
-  instances
-    .command("weight <id> <n>")
+  connectOptions(instances.command("weight <id> <n>"))
     .description("set how many devices an instance is to have relative to the others: 0 is none; auto, as declared or measured")
     .action((id: string, n: string, _: unknown, command: Command) =>
       override(command.optsWithGlobals(), id, { weight: parseWeight(n) }),
@@ -76,7 +73,8 @@ async function untilDrained(client: ControlClient, id: string): Promise<void> {
 function parseWeight(text: string): number | null {
   if (text === "auto") return null;
   const weight = Number(text);
-  if (text === "" || !(weight >= 0)) throw new InvalidInput(`weight: "${text}" is neither auto nor a number from 0 on`);
+  if (text === "" || !(weight >= 0 && Number.isFinite(weight)))
+    throw new InvalidInput(`weight: "${text}" is neither auto nor a number from 0 on`);
   return weight;
 }
 
