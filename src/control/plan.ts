@@ -2,14 +2,7 @@ import { z } from "zod";
 
 /** Why a device would move to another instance. */
 export type MoveReason = "unserved" | "joined" | "levelled" | "dealt" | "chosen" | "nobody";
-const MOVE_REASONS: readonly [MoveReason, ...MoveReason[]] = [
-  "unserved",
-  "joined",
-  "levelled",
-  "dealt",
-  "chosen",
-  "nobody",
-];
+const MOVE_REASONS: readonly [MoveReason, ...MoveReason[]] = ["unserved", "joined", "levelled", "dealt", "chosen", "nobody"];
 
 /** What to plan: the next regeneration of names, or what would happen at once if instances were other than they are. */
 export interface PlanRequest {
