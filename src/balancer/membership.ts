@@ -189,7 +189,7 @@ export class Membership {
     const out = alive.filter(({ probation }) => probation?.reason === "failures").length + 1;
     const others = alive.filter((other) => other !== instance && other.open).length;
     const fields = { instance: instance.id, causes };
-    if (others === 0 || 2 * out >= alive.length) {
+    if (others === 0 || 2 * out > alive.length) {
       log.error(fields, "devices fail in a row, but not on this instance alone: see the fleet and its profiles; it stays");
       return;
     }

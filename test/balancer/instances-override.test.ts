@@ -119,6 +119,53 @@ test("three devices failing in a row take an instance out; when two would be out
   assert.match(errors[1] ?? "", /it stays/);
 });
 
+test("an instance that fails again after its probation is taken out again, for longer; of two instances one can be", async () => {
+  const world = await World.start();
+  await world.joinAll("bs-11", "bs-12");
+  await world.import(30);
+  let session = 0;
+  const failThree = async (): Promise<void> => {
+    for (const device of (await atInstance(world, "bs-12")).slice(0, 3)) {
+      await world.tell("bs-12", "commenced", device, `S-${++session}`);
+      await world.tell("bs-12", "failed", device, `S-${session}`);
+    }
+  };
+  /** Seconds until it is up again. */
+  const backAfter = async (): Promise<number> => {
+    for (let seconds = 0; ; seconds++) {
+      if (stateOf(world, "bs-12") === "up") return seconds;
+      assert.ok(seconds < 300);
+      await world.pass(1000);
+    }
+  };
+  await failThree();
+  assert.deepEqual([stateOf(world, "bs-12"), pendingOf(world, "bs-12")], ["probation", 0]);
+  const first = await backAfter();
+  await world.balancer.rotate("test");
+  await failThree();
+  assert.equal(stateOf(world, "bs-12"), "probation");
+  assert.ok((await backAfter()) >= 2 * first - 1, "each time it takes twice as long");
+});
+
+test("by policy at-once an instance that is back takes its share when its probation is over, else at the next epoch (B11)", async () => {
+  for (const [onReturn, share] of [
+    ["at-once", 15],
+    ["at-epoch", 0],
+  ] as const) {
+    const world = await World.start({ returning: { onReturn } });
+    await world.joinAll("bs-11", "bs-12");
+    await world.import(30);
+    world.crash("bs-12");
+    await world.pass(8000);
+    await world.join("bs-12");
+    assert.deepEqual([stateOf(world, "bs-12"), pendingOf(world, "bs-12")], ["probation", 0]);
+    await world.pass(12_000);
+    assert.deepEqual([stateOf(world, "bs-12"), pendingOf(world, "bs-12")], ["up", share]);
+    await world.pass(26 * 60_000, 4000);
+    assert.equal(pendingOf(world, "bs-12"), 15);
+  }
+});
+
 test("all instances lost at once: names stay, and the first that is back serves at once", async () => {
   const world = await world3();
   for (const id of ["bs-11", "bs-12", "bs-13"]) world.crash(id);
