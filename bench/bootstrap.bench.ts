@@ -186,7 +186,7 @@ function handlers(assignments: readonly Assignment[], profile: unknown, applied:
     assignments: () => (write) => {
       void (async () => {
         await write(
-          { type: "fleet", uri: URI, recipe: builtInRecipe("berth-1"), skew: SKEW, counter: 0 },
+          { type: "fleet", uri: URI, recipe: builtInRecipe("berth-1"), skew: SKEW },
           { type: "profile", name: "default", profile },
         );
         for (let from = 0; from < assignments.length; from += 500) {

@@ -68,6 +68,8 @@ async function saveAll(storage: Storage, count: number, ended = 0): Promise<void
         ...times,
         attempts: 1,
         failures: 0,
+        counter: 0,
+        skipped: 0,
         ended: Array.from({ length: ended }, () => past),
       };
     });

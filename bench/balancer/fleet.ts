@@ -119,6 +119,8 @@ function row(number: number): DeviceRow {
     completedAt: null,
     attempts: 0,
     failures: 0,
+    counter: 0,
+    skipped: 0,
     updatedAt: NOW,
   };
 }

@@ -15,7 +15,7 @@ import type { Clock, Instant, Milliseconds } from "../lib/clock.ts";
 import { errorText, InvalidInput } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { SteadyClock } from "../lib/steady-clock.ts";
-import { epochAt, prepareNaming, type Recipe, usesCounter } from "../naming/index.ts";
+import { epochAt, lookAheadOf, prepareNaming, type Recipe, usesCounter } from "../naming/index.ts";
 import type { AssignmentWriter, Machine } from "../net/index.ts";
 import { type DeviceRow, type NotificationMark, nameSecretOf, type PageOptions, type Storage } from "../storage/index.ts";
 import { Allocation, type AllocationOptions, ANYWHERE, EVEN, type Siting } from "./allocation/index.ts";
@@ -41,6 +41,7 @@ import { removeDevices } from "./removal.ts";
 import { Spreader } from "./spreader.ts";
 import { checkTiming, type Timing } from "./timing.ts";
 import { Turns } from "./turns.ts";
+import { Withdrawal } from "./withdrawal.ts";
 
 /** Options of {@link Balancer.start}. */
 export interface BalancerOptions {
@@ -69,7 +70,6 @@ export interface BalancerOptions {
   readonly log: Logger;
 }
 
-const COUNTER = "counter";
 const BY_HAND = { trigger: "operator", reason: "by hand" } as const;
 /** How often a stream without news says that it is alive; instances give it up after three times that. */
 const PING_EVERY: Milliseconds = 5000;
@@ -103,11 +103,12 @@ export class Balancer implements Machine {
   readonly #departures: Departures;
   readonly #chores: Chores;
   readonly #collisions: CollisionWatch;
+  readonly #withdrawal: Withdrawal;
   #nextTick: Instant;
   #nextPing: Instant;
   #nextRotation: Instant = Number.POSITIVE_INFINITY;
 
-  private constructor(options: BalancerOptions, counter: number, marks: readonly NotificationMark[]) {
+  private constructor(options: BalancerOptions, marks: readonly NotificationMark[]) {
     const { table, clock, timing, recipe, uri, log } = options;
     const time = new SteadyClock(clock);
     const instances = this.instances;
@@ -118,8 +119,8 @@ export class Balancer implements Machine {
     const fleet = new Fleet(time);
     const publisher = new Publisher({ ...options, namer, usable });
     const departures = new Departures(time, timing.ttl + STALE);
-    const epochs = new Epochs({ ...options, margins: timing, fleet, publisher }, counter);
-    const history = new History({ ...options, instances, publisher, epochs });
+    const epochs = new Epochs({ ...options, margins: timing, fleet, publisher });
+    const history = new History({ ...options, instances, publisher });
     const registrar = new Registrar({ ...options, fleet, instances, publisher, departures, feed, history });
     const allocation = new Allocation(options.allocation ?? EVEN, log);
     const spreader = new Spreader({ ...options, fleet, instances, publisher, registrar, allocation });
@@ -134,6 +135,7 @@ export class Balancer implements Machine {
     this.#allocation = allocation;
     this.#chores = new Chores(time, log);
     this.#collisions = new CollisionWatch({ recipe, fleet, publisher, log });
+    this.#withdrawal = new Withdrawal({ ...options, fleet, registrar, turns });
     this.#nextTick = time.now();
     this.#nextPing = time.now() + PING_EVERY;
     if (timing.rotateEvery !== undefined) this.#nextRotation = time.now() + timing.rotateEvery;
@@ -165,8 +167,7 @@ export class Balancer implements Machine {
   static async start(options: BalancerOptions): Promise<Balancer> {
     const { storage, timing, recipe, log } = options;
     checkTiming(recipe, timing);
-    const counter = Number((await storage.settings.get(COUNTER)) ?? 0);
-    const balancer = new Balancer(options, counter, await storage.devices.marks());
+    const balancer = new Balancer(options, await storage.devices.marks());
     await balancer.membership.load();
     await balancer.#profiles.load();
     for await (const rows of storage.devices.all(2000)) for (const row of rows) balancer.#load(row);
@@ -258,26 +259,22 @@ export class Balancer implements Machine {
     });
   }
 
-  /** Regenerates names and spreads devices afresh (B6, B7). Where names are made of a counter, it counts on by one. */
+  /**
+   * Regenerates names and spreads devices afresh (B6, B7). Where names are made of a counter, the lowest name of each
+   * pending device is withdrawn.
+   */
   async rotate(reason: string, trigger: "operator" | "leak" | "timer" | "instance" = "operator"): Promise<RotationReply> {
-    const { recipe, storage, log } = this.#options;
-    const counts = usesCounter(recipe);
-    if (counts) {
-      await this.inTurn(async () => {
-        await storage.settings.put(COUNTER, this.epochs.counter + 1);
-        this.epochs.counter++;
-      });
-    }
+    const { recipe, log } = this.#options;
+    const withdrawal = usesCounter(recipe) ? await this.#withdrawal.all() : undefined;
     const moved = await this.#regenerate();
-    // Instances go on taking the counter that is withdrawn until it is.
-    if (counts) this.#feed.tellAll(this.#fleetEvent());
     const { pending } = this.fleet.counts;
-    const counter = counts ? this.epochs.counter : null;
-    this.audit.note({ kind: "rotation", trigger, reason, counts: { pending, moved, ...(counter === null ? {} : { counter }) } });
+    const stepped = withdrawal?.stepped ?? null;
+    this.audit.note({ kind: "rotation", trigger, reason, counts: { pending, moved, ...withdrawal } });
     const { collisions } = this.publisher;
-    log.info({ trigger, reason, pending, moved, counter, collisions }, "names are regenerated");
+    log.info({ trigger, reason, pending, moved, ...withdrawal, collisions }, "names are regenerated");
     this.#collisions.warn();
-    return { pending, moved, counter, warnings: [...(counts ? [] : [this.epochs.unchanged]), ...this.#collisions.warnings] };
+    const said = withdrawal === undefined ? [this.epochs.unchanged] : this.#withdrawal.warnings(withdrawal);
+    return { pending, moved, stepped, warnings: [...said, ...this.#collisions.warnings] };
   }
 
   /** What would change, without changing it (B16). @throws InvalidInput for an instance that is not known */
@@ -321,11 +318,13 @@ export class Balancer implements Machine {
   }
 
   #load(row: DeviceRow): void {
-    const { state, session, commencedAt, completedAt, attempts, failures } = row;
+    const { state, session, commencedAt, completedAt, attempts, failures, counter } = row;
     const instance = row.instance === null ? undefined : this.instances.meet(row.instance);
     const home = instance?.index ?? NOWHERE;
     const failure = row.failure as Progress["failure"];
-    const progress: Progress = { state, home, session, commencedAt, completedAt, attempts, failures, failure };
+    // The recipe may look ahead less far than before.
+    const skipped = Math.min(row.skipped, lookAheadOf(this.#options.recipe));
+    const progress: Progress = { state, home, session, commencedAt, completedAt, attempts, failures, failure, counter, skipped };
     const device = this.fleet.add(factsOf(row, this.#siting(row)), state === "pending" ? atHome(progress, home) : progress);
     try {
       this.publisher.learn(device.row, this.publisher.keyFor(row.endpoint, nameSecretOf(row), this.epochs.wanted[0] ?? {}));
@@ -348,7 +347,7 @@ export class Balancer implements Machine {
 
   #fleetEvent(): Extract<AssignmentEvent, { type: "fleet" }> {
     const { uri, recipe, timing } = this.#options;
-    return { type: "fleet", uri, recipe, skew: timing.skew, counter: this.epochs.counter };
+    return { type: "fleet", uri, recipe, skew: timing.skew };
   }
 
   /** Spreads the devices afresh, and brings DNS to the steps that should be live. Returns how many devices moved. */

@@ -1,12 +1,13 @@
 import type { DeviceState, FailureCause, SecurityMode } from "../control/index.ts";
 import type { Instant } from "../lib/clock.ts";
 import type { Siting } from "./allocation/siting.ts";
+import { type Counting, finished, used, withdrawn } from "./counting.ts";
 
 /** Stands for "no instance" where an instance's index is asked for. */
 export const NOWHERE = -1;
 
 /** What changes while a device bootstraps. Replaced as a whole, so that a change is seen all or not at all. */
-export interface Progress {
+export interface Progress extends Counting {
   readonly state: DeviceState;
   /** Index of the instance its names point at, or {@link NOWHERE}; in progress or completed, the one that has or had its session. */
   readonly home: number;
@@ -30,15 +31,20 @@ export const NEW_PROGRESS: Progress = {
   attempts: 0,
   failures: 0,
   failure: null,
+  counter: 0,
+  skipped: 0,
 };
 
-const newAt: Map<number, Progress> = new Map();
+/** By home and how many names are skipped. */
+const newAt: Map<string, Progress> = new Map();
 
-/** The same progress at another instance. Most devices have done nothing yet: these share one object for each instance. */
+/** The same progress at another instance. Most devices have done nothing yet: these share objects. */
 export function atHome(progress: Progress, home: number): Progress {
-  if (progress.session !== null || progress.failures > 0) return { ...progress, home };
-  const shared = newAt.get(home) ?? { ...NEW_PROGRESS, home };
-  newAt.set(home, shared);
+  const { session, failures, counter, skipped } = progress;
+  if (session !== null || failures > 0 || counter > 0) return { ...progress, home };
+  const key = `${home}/${skipped}`;
+  const shared = newAt.get(key) ?? { ...NEW_PROGRESS, home, skipped };
+  newAt.set(key, shared);
   return shared;
 }
 
@@ -69,15 +75,28 @@ export interface Device {
 
 /** What can happen to a device, in the words of FIG. 4. `at` is the balancer's time. */
 export type DeviceEvent =
-  | { readonly kind: "commenced"; readonly session: string; readonly instance: number; readonly at: Instant }
-  | { readonly kind: "completed"; readonly session: string; readonly instance: number; readonly at: Instant }
+  | {
+      readonly kind: "commenced" | "completed";
+      readonly session: string;
+      readonly instance: number;
+      readonly at: Instant;
+      readonly counting?: SeenCounter | undefined;
+    }
   | { readonly kind: "failed"; readonly session: string; readonly cause: FailureCause }
   /** The session took longer than the deadline (B13). */
   | { readonly kind: "deadline" }
   /** Its instance is gone, and the session with it (B12). */
   | { readonly kind: "instance-lost" }
   /** It may bootstrap again (B14). */
-  | { readonly kind: "rearmed" };
+  | { readonly kind: "rearmed" }
+  /** The lowest of its names is to go, though it has not come yet; for recipes with a counter. */
+  | { readonly kind: "withdrawn"; readonly lookAhead: number };
+
+/** For recipes with a counter: the one of the name that the device came by, if it was seen. */
+export interface SeenCounter {
+  readonly counter: number | undefined;
+  readonly lookAhead: number;
+}
 
 /**
  * The state machine of a device: pending -> commenced -> completed, or back to pending (spec B5, B7, B13). News of
@@ -101,6 +120,7 @@ export function nextProgress(progress: Progress, event: DeviceEvent): Progress {
         commencedAt: event.at,
         completedAt: null,
         attempts: progress.attempts + 1,
+        ...(event.counting?.counter === undefined ? {} : used(progress, event.counting.counter, event.counting.lookAhead)),
       };
     case "completed":
       if (progress.completedAt !== null && progress.session === event.session) return progress;
@@ -111,9 +131,15 @@ export function nextProgress(progress: Progress, event: DeviceEvent): Progress {
         session: event.session,
         completedAt: event.at,
         failure: null,
+        ...(event.counting === undefined ? {} : finished(progress, event.counting.counter)),
       };
     case "failed":
       return progress.session === event.session ? backToPending(progress, event.cause) : progress;
+    case "withdrawn": {
+      const { skipped } = withdrawn(progress, event.lookAhead);
+      if (progress.state !== "pending" || skipped === progress.skipped) return progress;
+      return atHome({ ...progress, skipped }, progress.home);
+    }
     case "deadline":
       return backToPending(progress, "deadline");
     case "instance-lost":

@@ -19,19 +19,16 @@ export interface EpochsOptions {
 /** Brings the names of each epoch into DNS ahead of it, and takes them out after it (B7, B10). */
 export class Epochs {
   readonly #parts: EpochsOptions;
-  /** The first live counter of a recipe that counts. */
-  counter: number;
   #working: Promise<Map<Device, number>> | undefined;
 
-  constructor(parts: EpochsOptions, counter: number) {
+  constructor(parts: EpochsOptions) {
     this.#parts = parts;
-    this.counter = counter;
   }
 
-  /** The steps that should be live now, oldest first. */
+  /** The steps that should be live now, oldest first; a counter in them counts from each device's lowest live one. */
   get wanted(): readonly Step[] {
     const { recipe, margins, clock } = this.#parts;
-    return liveSteps(recipe, clock.now(), margins, this.counter);
+    return liveSteps(recipe, clock.now(), margins);
   }
 
   /** What DNS lacks of the steps that should be live, and what it has beyond them. */
@@ -43,14 +40,20 @@ export class Epochs {
 
   /**
    * The next regeneration: when, by the time of day, if the recipe goes by the time; which steps it will bring, and which
-   * will be gone by then.
+   * will be gone by then. Where only a counter steps names, it is a rotation, as if no device
+   * were at its limit: a name at the end of the look-ahead for the lowest one.
    */
   get next(): { readonly at: Instant | null; readonly up: readonly Step[]; readonly down: readonly Step[] } {
     const { recipe, margins, clock, publisher } = this.#parts;
     const newest = liveEpochs(recipe, clock.now(), margins).at(-1);
     const at = newest === undefined ? null : newest.end - margins.lead;
-    const counter = at === null && usesCounter(recipe) ? this.counter + 1 : this.counter;
-    const then = liveSteps(recipe, at ?? clock.now(), margins, counter);
+    const now = clock.now();
+    if (at === null && usesCounter(recipe)) {
+      const live = liveSteps(recipe, now, margins);
+      const then = liveSteps(recipe, now, margins, 1);
+      return { at, up: without(then, live), down: without(live, then) };
+    }
+    const then = liveSteps(recipe, at ?? now, margins);
     return { at, up: without(then, publisher.steps), down: without(publisher.steps, then) };
   }
 

@@ -1,4 +1,5 @@
 import type { Assignment, AssignmentEvent } from "../control/index.ts";
+import { lowestLive } from "./counting.ts";
 import type { Device } from "./device.ts";
 import { Slices } from "./slices.ts";
 
@@ -10,7 +11,8 @@ const BATCH = 200;
 
 /** What an instance is told of a device. */
 export function assignmentOf(device: Device): Assignment {
-  const { endpoint, kind, identity, psk, secret, attributes } = device;
+  const { endpoint, kind, identity, psk, secret, attributes, progress } = device;
+  const counter = lowestLive(progress);
   return {
     endpoint,
     mode: kind.mode,
@@ -19,6 +21,7 @@ export function assignmentOf(device: Device): Assignment {
     attributes,
     ...(psk === undefined ? {} : { psk }),
     ...(secret === undefined ? {} : { secret }),
+    ...(counter === 0 ? {} : { counter }),
   };
 }
 

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import type { PastBootstrap } from "../control/index.ts";
 import type { Clock, Milliseconds } from "../lib/clock.ts";
 import { type Recipe, stepAt } from "../naming/index.ts";
+import { lowestLive } from "./counting.ts";
 import type { Device, Progress } from "./device.ts";
-import type { Epochs } from "./epochs.ts";
 import type { Instances } from "./instances.ts";
 import type { Publisher } from "./publisher.ts";
 
@@ -12,7 +12,6 @@ export interface HistoryOptions {
   readonly recipe: Recipe;
   readonly instances: Instances;
   readonly publisher: Publisher;
-  readonly epochs: Pick<Epochs, "counter">;
   readonly clock: Clock;
 }
 
@@ -33,12 +32,14 @@ export class History {
   ended(device: Device, before: Progress, after: Progress, duration?: Milliseconds): PastBootstrap | undefined {
     const outcome = outcomeOf(before, after);
     if (outcome === undefined) return undefined;
-    const { recipe, instances, publisher, epochs, clock } = this.#parts;
+    const { recipe, instances, publisher, clock } = this.#parts;
     const now = clock.now();
     const last = outcome === "completed" ? after : before;
     const known = before.state === "commenced" && before.session === last.session ? before.commencedAt : null;
     const at = known ?? now - (duration ?? 0);
-    const host = publisher.hostIn(device, stepAt(recipe, { instant: at, counter: epochs.counter }));
+    // A completion has counted on from the counter that was used.
+    const counter = outcome === "completed" ? Math.max(0, lowestLive(after) - 1) : lowestLive(before);
+    const host = publisher.hostIn(device, stepAt(recipe, { instant: at, counter }));
     return {
       at,
       instance: instances.at(last.home)?.id ?? null,

@@ -1,6 +1,7 @@
 import type { Notification, NotificationBatch, PastBootstrap } from "../control/index.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import { lookAheadOf, type Recipe, usesCounter } from "../naming/index.ts";
 import type { NotificationMark } from "../storage/index.ts";
 import { type Device, type DeviceEvent, nextProgress, type Progress } from "./device.ts";
 import type { Fleet } from "./fleet.ts";
@@ -13,6 +14,7 @@ import type { Turns } from "./turns.ts";
 
 /** What the inbox works on. */
 export interface InboxOptions {
+  readonly recipe: Recipe;
   readonly fleet: Fleet;
   readonly registrar: Registrar;
   readonly history: History;
@@ -120,12 +122,14 @@ export class Inbox {
     if (past !== undefined) ended.set(device, [past, ...(ended.get(device) ?? [])]);
   }
 
-  #event(instance: Instance, { kind, session, cause }: Notification): DeviceEvent {
-    const at = this.#parts.clock.now();
+  #event(instance: Instance, { kind, session, cause, counter }: Notification): DeviceEvent {
+    const { clock, recipe } = this.#parts;
+    const at = clock.now();
+    const counting = usesCounter(recipe) ? { counter, lookAhead: lookAheadOf(recipe) } : undefined;
     switch (kind) {
       case "commenced":
       case "completed":
-        return { kind, session, instance: instance.index, at };
+        return { kind, session, instance: instance.index, at, counting };
       case "failed":
         return { kind, session, cause: cause ?? "internal" };
     }

@@ -2,6 +2,7 @@ import type { ZoneTable } from "../dns/index.ts";
 import { errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Namer, Step } from "../naming/index.ts";
+import { lowestLive } from "./counting.ts";
 import type { Device } from "./device.ts";
 import { NOWHERE } from "./device.ts";
 import { HeldNames } from "./held-names.ts";
@@ -11,7 +12,10 @@ import { NAME_WORK, Slices } from "./slices.ts";
 /** The generation of names that outlive their epoch, as their device is in progress (B7). */
 const KEPT = 0;
 
-/** The names of one step, in DNS or on their way into it. */
+/**
+ * The names of one step, in DNS or on their way into it. Where names are made of a counter, that of the step says how far
+ * beyond each device's lowest live one it is.
+ */
 interface LiveStep {
   readonly step: Step;
   readonly names: HeldNames;
@@ -160,13 +164,20 @@ export class Publisher {
 
   /** Takes all names of a device out of DNS; one it shares stays for the others. */
   drop(device: Device): void {
-    for (const live of this.#live.values()) {
-      if (live.held[device.row] !== 1) continue;
-      const host = this.#host(device, live.step);
-      if (host !== undefined) live.names.release(host);
-      live.held[device.row] = 0;
-    }
+    for (const live of this.#live.values()) this.#release(live, device);
     this.#dropKept(device);
+  }
+
+  /**
+   * Lets a device's counters change, and gives it the names of the new ones in place of those of the old ones. Names that
+   * outlived their epoch stay (B7).
+   * @param change changes the device's progress
+   */
+  recount(device: Device, change: () => void): void {
+    const held = [...this.#live.values()].filter((live) => live.held[device.row] === 1);
+    for (const live of held) this.#release(live, device);
+    change();
+    for (const live of held) this.#hold(live, device);
   }
 
   /**
@@ -198,9 +209,19 @@ export class Publisher {
     if (host !== undefined) newest?.names.generation.add(host, instance);
   }
 
-  /** The device's host name in a step, live or not; undefined if it cannot be named. It is a secret. */
+  /**
+   * The host name that the device makes of this step, live or not; undefined if it cannot be named. It is a secret.
+   * @param step its counter is the device's own
+   */
   hostIn(device: Device, step: Step): string | undefined {
-    return this.#host(device, step);
+    const key = this.#keys.get(device.row);
+    if (key === undefined) return undefined;
+    try {
+      return this.#options.namer.host(key, device.endpoint, step);
+    } catch (error) {
+      this.#options.log.error({ endpoint: device.endpoint, error: errorText(error) }, "a device has no name");
+      return undefined;
+    }
   }
 
   /** Whether a live name of the device leads to the instance (S2); where names collide it may be another than its home. */
@@ -237,21 +258,22 @@ export class Publisher {
     return live.names.hold(host, progress.home, again);
   }
 
+  #release(live: LiveStep, device: Device): void {
+    if (live.held[device.row] !== 1) return;
+    const host = this.#host(device, live.step);
+    if (host !== undefined) live.names.release(host);
+    live.held[device.row] = 0;
+  }
+
   #dropKept(device: Device): void {
     for (const host of this.#keptOf.get(device) ?? []) this.#kept.release(host);
     this.#keptOf.delete(device);
   }
 
-  /** The device's name in a step. Undefined, if it cannot be named: the others must not wait for it. */
+  /** The device's name in a live step. Undefined, if it cannot be named: the others must not wait for it. */
   #host(device: Device, step: Step): string | undefined {
-    const key = this.#keys.get(device.row);
-    if (key === undefined) return undefined;
-    try {
-      return this.#options.namer.host(key, device.endpoint, step);
-    } catch (error) {
-      this.#options.log.error({ endpoint: device.endpoint, error: errorText(error) }, "a device has no name");
-      return undefined;
-    }
+    if (step.counter === undefined) return this.hostIn(device, step);
+    return this.hostIn(device, { ...step, counter: lowestLive(device.progress) + step.counter });
   }
 }
 

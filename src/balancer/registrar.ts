@@ -1,6 +1,7 @@
 import type { PastBootstrap } from "../control/index.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { NotificationMark, ProgressChange, Storage } from "../storage/index.ts";
+import { lowestLive } from "./counting.ts";
 import type { Departures } from "./departures.ts";
 import { atHome, type Device, NOWHERE, type Progress } from "./device.ts";
 import type { Feed } from "./feed.ts";
@@ -117,14 +118,16 @@ export class Registrar {
     feed.revokeFromAll(device.endpoint);
   }
 
-  /** Tells instances to forget devices that no resolver leads to them any more. */
+  /** Tells instances to forget devices that no resolver leads to them any more, or names of devices they still have. */
   async revokeDue(): Promise<void> {
     const { departures, instances, feed, breathe } = this.#parts;
     const slices = new Slices(breathe);
     for (const { device, instances: left } of departures.takeDue()) {
       if (slices.spend(NAME_WORK)) await slices.rest();
       for (const instance of left) {
-        if (instance !== device.progress.home) feed.revoke(instances.at(instance)?.id, device.endpoint);
+        const id = instances.at(instance)?.id;
+        if (instance !== device.progress.home) feed.revoke(id, device.endpoint);
+        else if (this.isOf(device, instance)) feed.assign(id, device);
       }
     }
   }
@@ -148,12 +151,15 @@ export class Registrar {
   #apply(device: Device, progress: Progress): void {
     const { fleet, publisher, departures, feed } = this.#parts;
     const before = device.progress;
-    fleet.setProgress(device, progress);
     if (progress.state === "completed") {
       publisher.drop(device);
+      fleet.setProgress(device, progress);
       feed.revokeFromAll(device.endpoint);
       return;
     }
+    const recounted = lowestLive(progress) !== lowestLive(before);
+    if (recounted) publisher.recount(device, () => fleet.setProgress(device, progress));
+    else fleet.setProgress(device, progress);
     const moved = progress.home !== before.home;
     if (progress.home === NOWHERE) publisher.drop(device);
     else if (progress.state === "pending") {
@@ -161,13 +167,14 @@ export class Registrar {
       const shown = unnamed ? publisher.name(device) : publisher.point(device);
       if (shown !== progress.home) fleet.setProgress(device, { ...progress, home: shown });
     } else if (moved) publisher.point(device);
+    // Resolvers may still hold a name that was withdrawn: its instance hears of it when they do not any more.
+    if ((recounted || device.progress.home !== before.home) && before.home !== NOWHERE) departures.add(device, before.home);
     if (device.progress.home === before.home) return;
-    if (before.home !== NOWHERE) departures.add(device, before.home);
     feed.assign(this.#parts.instances.at(device.progress.home)?.id, device);
   }
 
   #record(device: Device, progress: Progress, ended: readonly PastBootstrap[] = []): ProgressChange {
-    const { state, home, session, commencedAt, completedAt, attempts, failures, failure } = progress;
+    const { state, home, session, commencedAt, completedAt, attempts, failures, failure, counter, skipped } = progress;
     return {
       endpoint: device.endpoint,
       state,
@@ -178,6 +185,8 @@ export class Registrar {
       attempts,
       failures,
       failure,
+      counter,
+      skipped,
       updatedAt: this.#parts.clock.now(),
       ended: [...ended, ...this.#parts.history.waiting(device)],
     };

@@ -3,7 +3,7 @@ import type { Instant } from "../lib/clock.ts";
 import type { Caller, Proven } from "./caller.ts";
 import type { Device } from "./device.ts";
 import type { LookupOutcome, Lookups } from "./lookups.ts";
-import { checkName, type FleetNaming } from "./name-check.ts";
+import { checkName, type FleetNaming, type NameVerdict } from "./name-check.ts";
 import { RETRY_AFTER, type Refusal, refuse } from "./refusal.ts";
 
 /**
@@ -34,17 +34,21 @@ interface Claim {
   readonly instant: Instant;
 }
 
-/** What a device must fulfil, in this order, to be bootstrapped here (S1, S2). */
-const CHECKS: readonly ((claim: Claim) => Refusal | undefined)[] = [identityOwnsEndpoint, nameIsLive];
+/** A device that is to be bootstrapped. */
+export interface Authorised {
+  readonly device: Device;
+  /** The counter of the name it used, with a recipe that has one and a name that was seen. */
+  readonly counter: number | undefined;
+}
 
-/** The device that is to be bootstrapped, or why it is not. `found` is what the directory and the balancer know of it. */
+/** The device that is to be bootstrapped, or why it is not (S1, S2). `found` is what the directory and the balancer know of it. */
 export function authorise(
   request: IncomingRequest<Caller>,
   endpoint: string | undefined,
   found: LookupOutcome,
   fleet: FleetNaming | undefined,
   instant: Instant,
-): Device | Refusal {
+): Authorised | Refusal {
   if (found === "unavailable" || fleet === undefined) {
     return { code: Code.serviceUnavailable, maxAge: RETRY_AFTER, why: "the balancer could not be asked about the device" };
   }
@@ -52,11 +56,12 @@ export function authorise(
   if (found === "elsewhere") return refuse("Unauthorized", "the device belongs to another instance");
   if (found === "completed")
     return refuse("no bootstrap config", "the device has completed its bootstrap and is not armed again");
-  for (const check of CHECKS) {
-    const refusal = check({ request, endpoint, device: found, fleet, instant });
-    if (refusal !== undefined) return refusal;
-  }
-  return found;
+  const claim = { request, endpoint, device: found, fleet, instant };
+  const refusal = identityOwnsEndpoint(claim);
+  if (refusal !== undefined) return refusal;
+  const name = nameOf(claim);
+  if (name.kind === "wrong") return refuse("Unauthorized", "the name the device used is not a live name of it");
+  return { device: found, counter: name.kind === "live" ? name.counter : undefined };
 }
 
 /**
@@ -85,13 +90,12 @@ export function wrongMode(device: Device, mode: Proven["mode"]): string {
  * A name the device sent must be one of its live ones. Where none is sent, that the device is assigned to this
  * instance has to do, which finding it has shown.
  */
-function nameIsLive({ request, device, fleet, instant }: Claim): Refusal | undefined {
+function nameOf({ request, device, fleet, instant }: Claim): NameVerdict {
   const seen = {
     serverName: request.peer.serverName,
     uriHost: request.uriHost,
     path: request.path.slice(0, -1),
     query: request.query,
   };
-  if (checkName(fleet, device, seen, instant) !== "wrong") return undefined;
-  return refuse("Unauthorized", "the name the device used is not a live name of it");
+  return checkName(fleet, device, seen, instant);
 }

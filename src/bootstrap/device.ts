@@ -18,6 +18,7 @@ export function deviceOf(given: Assignment, generation: number): Device {
     secret: given.secret,
     profile: given.profile,
     attributes: Object.keys(given.attributes).length === 0 ? NO_ATTRIBUTES : given.attributes,
+    counter: given.counter,
     generation,
   };
 }

@@ -8,7 +8,6 @@ import { type Device, nameSecretOf } from "./device.ts";
 export interface FleetNaming {
   readonly namer: Namer;
   readonly skew: Milliseconds;
-  readonly counter: number;
   /** The static URI, to which devices fall back, in parts; where it has a placeholder the part without it. */
   readonly staticHost: string;
   /** As Uri-Path segments. */
@@ -30,7 +29,10 @@ export interface SeenName {
 }
 
 /** What the name says: none was sent, it is the device's own and live, or it is not. */
-export type NameVerdict = "not-sent" | "live" | "wrong";
+export type NameVerdict =
+  | { readonly kind: "not-sent" | "wrong" }
+  /** `counter`: the one it is made of, with a recipe that has one. */
+  | { readonly kind: "live"; readonly counter: number | undefined };
 
 const URI_PARTS = /^[^:]+:\/\/([^/?#:[\]]*|\[[^\]]*\])(?::\d+)?([^?#]*)(?:\?([^#]*))?$/;
 
@@ -44,7 +46,6 @@ export function compileFleet(fleet: Extract<AssignmentEvent, { type: "fleet" }>)
   return {
     namer,
     skew: fleet.skew,
-    counter: fleet.counter,
     staticHost: host.toLowerCase(),
     staticPath: path
       .split("/")
@@ -61,7 +62,7 @@ export function isPathPrefix(fleet: FleetNaming | undefined, prefix: readonly st
 
 /**
  * Matches what a device sent of its URI against its live names (S2): those of all steps a device may be in whose clock
- * is off by up to the skew, in constant time. A host that is an IP address or lies outside the names' domain says
+ * is off by up to the skew, and with a counter those from its lowest live one to the look-ahead, in constant time. A host that is an IP address or lies outside the names' domain says
  * nothing of a name (Anjay sends the host as server name even when it is an address), nor do the parts of the static
  * URI, to which a device falls back: these count as not sent.
  */
@@ -74,13 +75,14 @@ export function checkName(fleet: FleetNaming, device: Device, seen: SeenName, in
   for (const host of new Set([seen.serverName, seen.uriHost]))
     if (host !== undefined && mayBeTemporary(fleet, host)) seenUris.push({ ...rest, host });
   if (seenUris.length === 0 && (path !== undefined || query !== undefined)) seenUris.push(rest);
-  if (seenUris.length === 0) return "not-sent";
+  if (seenUris.length === 0) return { kind: "not-sent" };
 
   const key = namer.nameKey(nameSecretOf(device));
-  const steps = liveStepsAt(fleet, instant);
-  const matches = seenUris.map((uri) => matchName(namer, key, device.endpoint, steps, uri).kind);
-  if (matches.includes("mismatch")) return "wrong";
-  return matches.includes("match") ? "live" : "not-sent";
+  const steps = liveStepsAt(fleet, instant, device.counter ?? 0);
+  const matches = seenUris.map((uri) => matchName(namer, key, device.endpoint, steps, uri));
+  if (matches.some(({ kind }) => kind === "mismatch")) return { kind: "wrong" };
+  const match = matches.find((each) => each.kind === "match");
+  return match === undefined ? { kind: "not-sent" } : { kind: "live", counter: match.step.counter };
 }
 
 /** Whether a host may be a temporary name: it lies in the domain of the names and is not the static host. */
@@ -105,12 +107,15 @@ interface KeptSteps {
 }
 const keptSteps: WeakMap<FleetNaming, KeptSteps> = new WeakMap();
 
-/** The steps live at an instant; kept for a second, as they change a few times an hour. */
-function liveStepsAt(fleet: FleetNaming, instant: Instant): readonly Step[] {
+/** The steps live at an instant; those of counter 0 are kept for a second, as they change a few times an hour. */
+function liveStepsAt(fleet: FleetNaming, instant: Instant, counter: number): readonly Step[] {
+  const { recipe } = fleet.namer;
+  const margins = { lead: fleet.skew, grace: fleet.skew };
+  if (counter > 0) return liveSteps(recipe, instant, margins, counter);
   const second = Math.floor(instant / 1000);
   const kept = keptSteps.get(fleet);
   if (kept?.second === second) return kept.steps;
-  const steps = liveSteps(fleet.namer.recipe, instant, { lead: fleet.skew, grace: fleet.skew }, fleet.counter);
+  const steps = liveSteps(recipe, instant, margins);
   keptSteps.set(fleet, { second, steps });
   return steps;
 }

@@ -8,7 +8,10 @@ import type { Caller } from "./caller.ts";
 import type { Device } from "./device.ts";
 import { NO_KEYS } from "./hand-overs.ts";
 import { RETRY_AFTER, type Refusal } from "./refusal.ts";
-import type { Opening } from "./sessions.ts";
+import type { Opening as SessionOpening } from "./sessions.ts";
+
+/** What the request and the profile have to say of a session. */
+type Opening = Omit<SessionOpening, "counter">;
 
 /**
  * What a client answers to Discover that has nothing but its bootstrap account, where no profile wants to write: enough to

@@ -175,21 +175,22 @@ export class BootstrapService {
     // While the balancer was asked, the association may have ended, and the device begun anew on another.
     if (!request.open) return;
     const { directory, clock } = this.#options;
-    const device =
+    const authorised =
       typeof found === "object" && isRefusal(found)
         ? found
         : authorise(request, wanted.endpoint, found, directory.fleet, clock.now());
-    if (isRefusal(device)) {
-      this.#refuse(request, device, now, wanted.endpoint);
+    if (isRefusal(authorised)) {
+      this.#refuse(request, authorised, now, wanted.endpoint);
       return;
     }
+    const { device, counter } = authorised;
     const allowed = this.#sessions.mayReplace(request.peer, device.endpoint);
     const profile = directory.profile(device.profile);
     const opening = allowed ? openingOf(request, wanted, device, profile) : NOT_YOURS;
     if (isRefusal(opening)) {
-      if (opening.profileAtFault === true) this.#sessions.refuseProfile(device, opening.why);
+      if (opening.profileAtFault === true) this.#sessions.refuseProfile(authorised, opening.why);
       this.#refuse(request, opening, now, device.endpoint);
-    } else this.#sessions.begin(opening, now);
+    } else this.#sessions.begin({ ...opening, counter }, now);
   }
 
   #refuse(request: IncomingRequest<Caller>, { code, words, maxAge, why }: Refusal, now: Instant, endpoint?: string): void {

@@ -3,8 +3,8 @@ import type { FailureCause, Notification } from "../control/index.ts";
 import type { Clock, Instant, Milliseconds } from "../lib/clock.ts";
 import { errorText } from "../lib/errors.ts";
 import type { FreshKeys, FreshKeyWanted } from "../lwm2m/index.ts";
+import type { Authorised } from "./authorise.ts";
 import type { Caller } from "./caller.ts";
-import type { Device } from "./device.ts";
 import type { DeviceLog } from "./device-log.ts";
 import { type HandOver, type HandOvers, NO_KEYS } from "./hand-overs.ts";
 import { Lingering } from "./lingering.ts";
@@ -32,9 +32,8 @@ export interface SessionsOptions {
 }
 
 /** A request of a device that is granted. */
-export interface Opening {
+export interface Opening extends Authorised {
   readonly caller: Caller;
-  readonly device: Device;
   readonly work: SessionWork;
   /** Keys that have to be handed over before the device is answered. */
   readonly freshKeys: readonly FreshKeyWanted[];
@@ -133,7 +132,7 @@ export class Sessions {
     this.#sessions.set(device.endpoint, session);
     this.#ofCaller.set(caller.key, session);
     if (caller.proven === undefined) this.#unsecured++;
-    this.#report(session.key, device, { kind: "commenced" });
+    this.#report(session.key, opening, { kind: "commenced" });
     this.#options.log.debug({ endpoint: device.endpoint, session: session.key }, "bootstrap commenced");
     if (freshKeys.length === 0) {
       this.#accept(session, NO_KEYS, now);
@@ -147,11 +146,11 @@ export class Sessions {
   }
 
   /** A device gets no session as its profile does not fit it: the balancer is told. */
-  refuseProfile(device: Device, detail: string): void {
+  refuseProfile(refused: Authorised, detail: string): void {
     const id = this.#nextId();
     this.#failed++;
-    this.#report(id, device, { kind: "commenced" });
-    this.#report(id, device, { kind: "failed", cause: "no-profile", detail });
+    this.#report(id, refused, { kind: "commenced" });
+    this.#report(id, refused, { kind: "failed", cause: "no-profile", detail });
   }
 
   /**
@@ -245,12 +244,12 @@ export class Sessions {
       this.#failed++;
       session.handOver?.undo();
       if (before.name === "preparing") opening.decline(state.cause, now);
-      this.#report(session.key, device, { kind: "failed", duration, cause: state.cause, detail: state.detail });
+      this.#report(session.key, opening, { kind: "failed", duration, cause: state.cause, detail: state.detail });
       const who = this.#options.log.who(caller);
       this.#options.log.info({ ...who, ...fields, cause: state.cause, detail: state.detail }, "bootstrap failed");
     } else {
       this.#completed++;
-      this.#report(session.key, device, { kind: "completed", duration });
+      this.#report(session.key, opening, { kind: "completed", duration });
       this.#options.log.debug(fields, "bootstrap completed");
     }
     this.#options.ended(device.endpoint, state.name === "completed");
@@ -259,13 +258,18 @@ export class Sessions {
     else if (state.name !== "failed" || state.cause !== "connection-lost") this.#lingering.add(caller, now);
   }
 
-  #report(session: string, device: Device, what: Pick<Notification, "kind" | "duration" | "cause" | "detail">): void {
+  #report(
+    session: string,
+    { device, counter }: Authorised,
+    what: Pick<Notification, "kind" | "duration" | "cause" | "detail">,
+  ): void {
     const { duration, cause, detail } = what;
     this.#options.report({
       kind: what.kind,
       endpoint: device.endpoint,
       session,
       at: this.#options.clock.now(),
+      ...(counter === undefined || what.kind === "failed" ? {} : { counter }),
       ...(duration === undefined ? {} : { duration }),
       ...(cause === undefined ? {} : { cause }),
       ...(detail === undefined ? {} : { detail: detail.slice(0, MAX_DETAIL) }),

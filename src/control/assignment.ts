@@ -22,6 +22,8 @@ export interface Assignment {
   readonly profile: string;
   /** What the profile's placeholders `{attributes.NAME}` stand for. */
   readonly attributes: Readonly<Record<string, string>>;
+  /** For recipes with a counter: the lowest one whose name is live, 0 if absent. Those up to the look-ahead beyond it are live too. */
+  readonly counter?: number | undefined;
 }
 
 const hex: z.ZodType<string> = z.string().regex(/^([0-9a-f]{2})+$/, "must be lower-case hex");
@@ -35,6 +37,7 @@ const AssignmentSchema: z.ZodType<Assignment> = z
     secret: hex.optional(),
     profile: z.string(),
     attributes: z.record(z.string(), z.string()),
+    counter: z.number().int().min(0).optional(),
   })
   .refine(({ mode, psk }) => (psk !== undefined) === (mode === "psk"), "a device has a psk if its mode is psk, and only then")
   .refine(({ psk, secret }) => (psk ?? secret) !== undefined, "a device without a psk needs a secret for its names");
@@ -51,8 +54,6 @@ export type AssignmentEvent =
       readonly recipe: unknown;
       /** How far a device's clock may be off, ms: a name counts for this long around its epoch (B10). */
       readonly skew: number;
-      /** Where names are stepped by a counter instead of the time: the first counter that is live. */
-      readonly counter: number;
     }
   | { readonly type: "profile"; readonly name: string; readonly profile: unknown }
   | { readonly type: "assign"; readonly assignments: readonly Assignment[] }
@@ -67,7 +68,6 @@ export const AssignmentEventSchema: z.ZodType<AssignmentEvent> = z.discriminated
     uri: z.string(),
     recipe: z.unknown(),
     skew: z.number().min(0),
-    counter: z.number().int().min(0),
   }),
   z.strictObject({ type: z.literal("profile"), name: z.string(), profile: z.unknown() }),
   z.strictObject({ type: z.literal("assign"), assignments: z.array(AssignmentSchema) }),

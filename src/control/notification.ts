@@ -38,6 +38,8 @@ export interface Notification {
   readonly session: string;
   /** When it happened by the instance's clock, ms. */
   readonly at: number;
+  /** For recipes with a counter, for `commenced` and `completed`: the one of the name that the device used, if that was seen. */
+  readonly counter?: number | undefined;
   /** For `completed` and `failed`: how long the session took, ms. */
   readonly duration?: number | undefined;
   /** For `failed`. */
@@ -52,6 +54,7 @@ const NotificationSchema: z.ZodType<Notification> = z.strictObject({
   endpoint: z.string().min(1).max(255),
   session: z.string().min(1).max(80),
   at: z.number().int().min(0),
+  counter: z.number().int().min(0).optional(),
   duration: z.number().int().min(0).optional(),
   cause: z.enum(FAILURE_CAUSES).optional(),
   detail: z.string().max(300).optional(),

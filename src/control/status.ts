@@ -13,13 +13,18 @@ export interface RotationReply {
   readonly pending: number;
   /** Devices whose names now point at another instance. */
   readonly moved: number;
-  /** The counter names are made of from now on; null where the recipe goes by the time. */
-  readonly counter: number | null;
+  /**
+   * For recipes with a counter: devices whose lowest name was withdrawn. The other pending ones keep their names, as they
+   * might try no live one else. Null where names go by the time alone.
+   */
+  readonly stepped: number | null;
   /** What was not done, and what is to be said of the names. */
   readonly warnings: readonly string[];
 }
 
-/** One epoch whose names are in DNS. `start` and `end` bound its use by a device with a right clock, ms. */
+/**
+ * One epoch whose names are in DNS: its rounded instant, or without a time how far beyond each device's lowest counter. `start` and `end` bound its use by a device with a right clock, ms.
+ */
 export interface EpochView {
   readonly value: number;
   readonly start: number | null;
@@ -54,7 +59,7 @@ export const RotationSchema: z.ZodType<Rotation> = z.strictObject({
 export const RotationReplySchema: z.ZodType<RotationReply> = z.strictObject({
   pending: count,
   moved: count,
-  counter: count.nullable(),
+  stepped: count.nullable(),
   warnings: z.array(z.string()),
 });
 export const FleetStatusSchema: z.ZodType<FleetStatus> = z.strictObject({

@@ -22,7 +22,7 @@ import type {
 // does not mind.
 
 const STATUS_COLUMNS = `endpoint, mode, identity, profile, device_group as "group", state, failure, instance, session,
-  commenced_at as "commencedAt", completed_at as "completedAt", attempts, failures, updated_at as "updatedAt"`;
+  commenced_at as "commencedAt", completed_at as "completedAt", attempts, failures, counter, skipped, updated_at as "updatedAt"`;
 const ALL_COLUMNS = `${STATUS_COLUMNS}, encode(sealed, 'base64') as sealed`;
 /** Rows in one statement: some ten milliseconds in the database, and one or two of this thread for its JSON. */
 const ROWS_PER_STATEMENT = 1000;
@@ -186,10 +186,10 @@ async function updateProgress(connection: Queryable, changes: readonly ProgressC
     `with written as (
        update device set state = change.state, failure = change.failure, instance = change.instance, session = change.session,
          commenced_at = change."commencedAt", completed_at = change."completedAt",
-         attempts = change.attempts, failures = change.failures, updated_at = change."updatedAt",
+         attempts = change.attempts, failures = change.failures, counter = change.counter, skipped = change.skipped, updated_at = change."updatedAt",
          history = ${TRIMMED_HISTORY}
        from json_to_recordset($1::json) as change (endpoint text, state text, failure text, instance text, session text,
-         "commencedAt" bigint, "completedAt" bigint, attempts integer, failures integer, "updatedAt" bigint,
+         "commencedAt" bigint, "completedAt" bigint, attempts integer, failures integer, counter bigint, skipped integer, "updatedAt" bigint,
          ended jsonb)
        where device.endpoint = change.endpoint
        returning 1

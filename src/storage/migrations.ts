@@ -68,6 +68,10 @@ const MIGRATIONS: readonly (readonly string[])[] = [
       counts json not null
     )`,
   ],
+  [
+    // For recipes with a counter; a counter goes up to 2^53-1.
+    "alter table device add column counter bigint not null default 0, add column skipped integer not null default 0",
+  ],
 ];
 
 /** Any number; it keeps two Berths that start at once on one server from migrating at once. */

@@ -46,6 +46,9 @@ interface DeviceProgress {
   readonly attempts: number;
   /** Sessions that failed or missed their deadline so far. */
   readonly failures: number;
+  /** For recipes with a counter: how far the device has counted at least, and how many names from there on are withdrawn. */
+  readonly counter: number;
+  readonly skipped: number;
   readonly updatedAt: Instant;
 }
 

@@ -38,9 +38,9 @@ test("rotations stand in the audit log with what set them off: the timer, an ope
   assert.deepEqual(
     [leak, operator, timer].map((entry) => entry && of(entry)),
     [
-      ["leak", "a name stood in a ticket", { pending: 3, moved: 0, counter: 3 }],
-      ["operator", "new site", { pending: 3, moved: 0, counter: 2 }],
-      ["timer", "rotation.every", { pending: 3, moved: 0, counter: 1 }],
+      ["leak", "a name stood in a ticket", { pending: 3, moved: 0, stepped: 0, atLimit: 3 }],
+      ["operator", "new site", { pending: 3, moved: 0, stepped: 3, atLimit: 0 }],
+      ["timer", "rotation.every", { pending: 3, moved: 0, stepped: 3, atLimit: 0 }],
     ],
   );
 });

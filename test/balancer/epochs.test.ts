@@ -12,10 +12,6 @@ const DEVICE = endpointOf(1);
 const END = NOW + 30 * MINUTE;
 /** Names of one minute each. */
 const MINUTE_RECIPE: Recipe = parseRecipe({ ...builtInRecipe("berth-1"), parameters: [{ kind: "endpoint" }, time(60)] }, "test");
-const COUNTER_RECIPE: Recipe = parseRecipe(
-  { ...builtInRecipe("berth-1"), parameters: [{ kind: "endpoint" }, { kind: "counter" }], lookAhead: 2 },
-  "test",
-);
 
 function time(unit: number): unknown {
   return { kind: "time", unit, round: "nearest" };
@@ -153,19 +149,6 @@ test("a unit shorter than lead and grace has many epochs live at once", async ()
   }
   const { epochs } = await world.api.status({ params: {}, query: {}, body: undefined });
   assert.ok(epochs.length >= 11 && epochs.length <= 12, `${epochs.length} epochs`);
-});
-
-test("a recipe with a counter: a rotation counts on by one, and restarts do not forget it", async () => {
-  const world = await startWithDevices(2, { recipe: COUNTER_RECIPE });
-  const live = (of: World): number[] => [0, 1, 2, 3, 4, 5].filter((counter) => of.resolve(DEVICE, NOW, counter) !== undefined);
-  assert.deepEqual(live(world), [0, 1, 2]);
-  const stream = world.open("bs-11");
-  const replies = await Promise.all([world.balancer.rotate("one"), world.balancer.rotate("two")]);
-  assert.deepEqual(Math.max(...replies.map(({ counter }) => counter ?? 0)), 2);
-  assert.deepEqual(live(world), [2, 3, 4]);
-  assert.equal((await stream.events()).findLast((event) => event.type === "fleet")?.counter, 2);
-  const next = await world.restart();
-  assert.deepEqual(live(next), [2, 3, 4]);
 });
 
 test("a timer rotates", async () => {

@@ -125,6 +125,8 @@ function freshRow(updatedAt: number): Omit<DeviceRow, keyof DeviceRecord> {
     completedAt: null,
     attempts: 0,
     failures: 0,
+    counter: 0,
+    skipped: 0,
     updatedAt,
   };
 }

@@ -134,9 +134,9 @@ export class World {
     await this.balancer.idle();
   }
 
-  /** An instance tells something of a device's session, under its next number. */
-  async tell(id: string, kind: Notification["kind"], endpoint: string, session: string): Promise<void> {
-    await this.send(id, [this.note(id, kind, endpoint, session)]);
+  /** An instance tells something of a device's session, under its next number; `counter` is that of the name it saw. */
+  async tell(id: string, kind: Notification["kind"], endpoint: string, session: string, counter?: number): Promise<void> {
+    await this.send(id, [{ ...this.note(id, kind, endpoint, session), counter }]);
   }
 
   note(id: string, kind: Notification["kind"], endpoint: string, session: string): Notification {

@@ -148,7 +148,7 @@ export class FakeBalancer {
         signal.addEventListener("abort", () => this.#streams.delete(write));
         const profiles = Object.entries(this.profiles).map(([name, profile]) => ({ type: "profile", name, profile }) as const);
         void write(
-          { type: "fleet", uri: STATIC_URI, recipe: this.recipe, skew: 300_000, counter: 0 },
+          { type: "fleet", uri: STATIC_URI, recipe: this.recipe, skew: 300_000 },
           ...profiles,
           { type: "assign", assignments: this.devices },
           { type: "synced" },

@@ -187,7 +187,7 @@ test("timers run on when the clock is set back", LIMIT, async () => {
 test("recipes and profiles that cannot be used are logged, and the others serve on", LIMIT, async () => {
   const { balancer, instance, log } = await startSite(["urn:dev:1"], [COAP]);
   balancer.tell({ type: "profile", name: "broken", profile: { servers: 7 } });
-  balancer.tell({ type: "fleet", uri: "nonsense", recipe: {}, skew: 0, counter: 0 });
+  balancer.tell({ type: "fleet", uri: "nonsense", recipe: {}, skew: 0 });
   await until(() => log.lines.filter((line) => line.startsWith("error")).length === 2, "errors");
   log.says(/error a profile cannot be used .*broken/);
   log.says(/error the balancer's recipe cannot be used/);

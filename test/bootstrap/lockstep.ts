@@ -102,7 +102,7 @@ export class World {
     this.uri = options.uri ?? STATIC_URI;
     this.directory = new DeviceDirectory(this.log);
     const no = (): boolean => false;
-    this.directory.apply({ type: "fleet", uri: this.uri, recipe: this.recipe, skew: options.skew ?? 300_000, counter: 0 }, no);
+    this.directory.apply({ type: "fleet", uri: this.uri, recipe: this.recipe, skew: options.skew ?? 300_000 }, no);
     for (const [name, profile] of Object.entries({ default: PROFILE, ...options.profiles })) {
       this.directory.apply({ type: "profile", name, profile }, no);
     }
@@ -145,11 +145,11 @@ export class World {
     });
   }
 
-  /** The device's temporary host name at the present instant, or `ago` ms before. */
-  nameOf(endpoint: string, ago = 0): string {
+  /** The device's temporary host name at the present instant, or `ago` ms before; with a recipe that counts, of `counter`. */
+  nameOf(endpoint: string, ago = 0, counter = 0): string {
     const { psk } = assignment(endpoint);
     const secret = Buffer.from(psk, "hex");
-    return temporaryUri(this.recipe, this.uri, { secret, endpoint, instant: this.clock.now() - ago, counter: 0 }).host;
+    return temporaryUri(this.recipe, this.uri, { secret, endpoint, instant: this.clock.now() - ago, counter }).host;
   }
 
   /** Lets time pass in steps of 20 ms, as the ticker does. */

@@ -22,7 +22,7 @@ function site(options: Partial<LookupsOptions> = {}, named = true): Site {
   const log = new LogBook();
   const directory = new DeviceDirectory(log);
   if (named) {
-    directory.apply({ type: "fleet", uri: STATIC_URI, recipe: builtInRecipe("berth-1"), skew: 0, counter: 0 }, () => false);
+    directory.apply({ type: "fleet", uri: STATIC_URI, recipe: builtInRecipe("berth-1"), skew: 0 }, () => false);
   }
   const asked: Lookup[] = [];
   let waiting: { resolve(reply: LookupReply): void; reject(error: Error): void }[] = [];

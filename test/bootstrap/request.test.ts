@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { LookupReply } from "../../src/control/index.ts";
 import { builtInRecipe, type Recipe, temporaryUri } from "../../src/naming/index.ts";
-import { assignment, type LockstepDevice, NOON, World } from "./lockstep.ts";
+import { assignment, begin, configure, type LockstepDevice, NOON, World } from "./lockstep.ts";
 
 const HOUR = 3_600_000;
 
@@ -206,6 +206,53 @@ test("a name lives for the skew around its epoch, and not longer", () => {
   const device = world.device("id-urn:dev:1", { serverName: next });
   device.sends("POST /bs?ep=urn:dev:1");
   device.hears("ACK 2.04");
+});
+
+const COUNTING: Recipe = {
+  ...builtInRecipe("berth-1"),
+  parameters: [
+    { kind: "endpoint", hashed: true },
+    { kind: "counter", hashed: true },
+  ],
+  lookAhead: 2,
+};
+
+test("with a counter each device's names live from its own lowest counter to the look-ahead, and reports tell which was used (N3)", () => {
+  const assigned = [assignment("urn:dev:1", { counter: 5 }), assignment("urn:dev:2")];
+  for (const [endpoint, live] of [
+    ["urn:dev:1", [5, 6, 7]],
+    ["urn:dev:2", [0, 1, 2]],
+  ] as const) {
+    for (let counter = 0; counter < 10; counter++) {
+      const world = new World({ recipe: COUNTING, assigned });
+      const device = world.device(`id-${endpoint}`, { serverName: world.nameOf(endpoint, 0, counter) });
+      device.sends(`POST /bs?ep=${endpoint}`);
+      const isLive = live.some((one) => one === counter);
+      device.hears(isLive ? "ACK 2.04" : 'ACK 4.00 "Unauthorized"');
+      assert.deepEqual(
+        world.reports.map((report) => [report.kind, report.counter]),
+        isLive ? [["commenced", counter]] : [],
+      );
+    }
+  }
+});
+
+test("a completed session tells the counter of its name too, and none where no name was seen (N3)", () => {
+  for (const counter of [1, undefined]) {
+    const world = new World({ recipe: COUNTING });
+    const serverName = counter === undefined ? {} : { serverName: world.nameOf("urn:dev:1", 0, counter) };
+    const device = world.device("id-urn:dev:1", serverName);
+    begin(device);
+    configure(device);
+    device.answers("2.04");
+    assert.deepEqual(
+      world.reports.map((report) => [report.kind, report.counter]),
+      [
+        ["commenced", counter],
+        ["completed", counter],
+      ],
+    );
+  }
 });
 
 const IN_PATH: Recipe = { ...builtInRecipe("berth-1"), place: { in: "path" } };

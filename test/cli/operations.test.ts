@@ -191,7 +191,7 @@ urn:mode:worse,eap,,,${KEY}
   test("rotates by hand, and the balancer's log says why", async () => {
     const [text, json] = await Promise.all([system.berth("rotate", "--reason", "a leak"), system.berth("rotate", "--json")]);
     assert.match(text.stdout, /^\d+ devices pending, \d+ moved\n$/);
-    assert.deepEqual(Object.keys(JSON.parse(json.stdout)), ["pending", "moved", "counter", "warnings"]);
+    assert.deepEqual(Object.keys(JSON.parse(json.stdout)), ["pending", "moved", "stepped", "warnings"]);
     assert.match(text.stderr, /^warning: names stay as they are until the next epoch, at 20[^\n]*\n$/);
     assert.match(system.logs, /"reason":"a leak".*"names are regenerated"/);
   });

@@ -56,11 +56,23 @@ export function storageContract(makeSubject: () => Promise<Subject>): void {
       attributes: { site: 'Köln, "A"', __proto__x: "1" },
     });
     assert.deepEqual(await storage.devices.import([given], NOW), { inserted: 1, updated: 0, rejected: [] });
-    const { state, failure, instance, session, commencedAt, completedAt, attempts, failures, updatedAt, ...record } =
-      (await storage.devices.get(given.endpoint)) as DeviceRow;
+    const {
+      state,
+      failure,
+      instance,
+      session,
+      commencedAt,
+      completedAt,
+      attempts,
+      failures,
+      counter,
+      skipped,
+      updatedAt,
+      ...record
+    } = (await storage.devices.get(given.endpoint)) as DeviceRow;
     assert.deepEqual(record, given);
     assert.deepEqual([state, failure, instance, session, commencedAt, completedAt], ["pending", null, null, null, null, null]);
-    assert.deepEqual([attempts, failures, updatedAt], [0, 0, NOW]);
+    assert.deepEqual([attempts, failures, counter, skipped, updatedAt], [0, 0, 0, 0, NOW]);
     assert.equal(await storage.devices.get("urn:dev:nobody"), undefined);
   });
 
@@ -115,7 +127,7 @@ export function storageContract(makeSubject: () => Promise<Subject>): void {
   test("devices stored before there were modes prove themselves by a PSK", async () => {
     await storage.devices.import(devices(3), NOW);
     await whileClosed(async () => {
-      await subject.sql("alter table device drop column mode, drop column history");
+      await subject.sql("alter table device drop column mode, drop column history, drop column counter, drop column skipped");
       await subject.sql("drop table audit");
       await subject.sql("delete from berth_schema where version > 1");
     });
@@ -129,10 +141,24 @@ export function storageContract(makeSubject: () => Promise<Subject>): void {
   test("what was stored is there after reopening", async () => {
     await storage.devices.import(devices(3), NOW);
     await storage.devices.saveProgress([progress(1)]);
-    await storage.settings.put("counter", 7);
+    await storage.settings.put("answer", 7);
     await reopen();
     assert.deepEqual(await storage.devices.countByState(), { pending: 2, commenced: 1, completed: 0 });
-    assert.equal(await storage.settings.get("counter"), 7);
+    assert.equal(await storage.settings.get("answer"), 7);
+  });
+
+  test("how far a device has counted is kept with its progress, and by an import, up to 2^53-1 (N3)", async () => {
+    await storage.devices.import([device(1), device(2)], NOW);
+    await storage.devices.saveProgress([progress(1, { counter: 2 ** 53 - 1, skipped: 1000 })]);
+    await storage.devices.import([device(1)], NOW);
+    const rows = (await collect(storage.devices.all())).flat();
+    assert.deepEqual(
+      rows.map(({ counter, skipped }) => [counter, skipped]),
+      [
+        [2 ** 53 - 1, 1000],
+        [0, 0],
+      ],
+    );
   });
 
   test("importing a device again changes its record and keeps its state", async () => {

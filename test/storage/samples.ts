@@ -34,6 +34,8 @@ export function progress(number: number, fields: Partial<ProgressChange> = {}): 
     completedAt: null,
     attempts: 1,
     failures: 0,
+    counter: 0,
+    skipped: 0,
     updatedAt: NOW,
     ...fields,
   };

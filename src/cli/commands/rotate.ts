@@ -18,7 +18,7 @@ export function addRotate(program: Command): void {
       for (const warning of reply.warnings) say(`warning: ${warning}`);
       if (options.json) return print(JSON.stringify(reply));
       print(
-        `${reply.pending} devices pending, ${reply.moved} moved${reply.counter === null ? "" : `, counter ${reply.counter}`}`,
+        `${reply.pending} devices pending, ${reply.moved} moved${reply.stepped === null ? "" : `, ${reply.stepped} without their lowest name`}`,
       );
     });
 }
