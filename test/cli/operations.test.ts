@@ -134,7 +134,7 @@ urn:csv:7,${KEY.toUpperCase()},"a ""quoted"" group"
     const [table, json] = await Promise.all([system.berth("instances"), system.berth("instances", "--json")]);
     assert.match(
       table.stdout,
-      /^instance +state +address +pending +commenced +completed +sessions +admission +turned away +handshakes +cpu %\n/,
+      /^instance +state +address +weight +region +pending +commenced +completed +sessions +admission +turned away +handshakes +cpu %\n/,
     );
     const views = JSON.parse(json.stdout) as InstanceView[];
     assert.deepEqual(
@@ -143,6 +143,45 @@ urn:csv:7,${KEY.toUpperCase()},"a ""quoted"" group"
     );
     const pending = views.map((view) => view.pending + view.completed);
     assert.equal(pending[0], pending[1], "64 devices, spread evenly");
+  });
+
+  test("drains an instance, lets it have devices again, and sets its weight; with the options behind the id", async () => {
+    const pendingOf = async (id: string): Promise<number> => {
+      const { instances } = await system.client.call("instances", {});
+      return instances.find((instance) => instance.id === id)?.pending ?? Number.NaN;
+    };
+    const drained = await system.berth("instances", "drain", "bs-2");
+    assert.match(drained.stdout, /^bs-2 is drain(ing|ed), weight 1; devices moved: \d+\n$/);
+    assert.equal(await pendingOf("bs-2"), 0);
+    const undrained = await system.berth("instances", "undrain", "bs-2");
+    assert.match(undrained.stdout, /^bs-2 is up, weight 1; /, undrained.stderr);
+    const weight = await system.berth("instances", "weight", "bs-2", "3");
+    assert.match(weight.stdout, /^bs-2 is up, weight 3 \(1\); devices moved: \d+\n$/);
+    assert.ok((await pendingOf("bs-2")) > 2 * (await pendingOf("bs-1")));
+    assert.equal((await system.berth("instances", "weight", "bs-2", "auto")).code, 0);
+    const wrong = await system.berth("instances", "weight", "bs-2", "heavy");
+    assert.deepEqual([wrong.code, wrong.stderr], [2, 'berth: weight: "heavy" is neither auto nor a number from 0 on\n']);
+  });
+
+  test("plans: what would move without an instance, and by what the next epoch would change, with nothing changed", async () => {
+    const before = await system.client.call("instances", {});
+    const gone = await system.berth("plan", "--without", "bs-2");
+    assert.equal(gone.code, 0, gone.stderr);
+    assert.match(gone.stdout, /^instance +before +after +arriving +leaving +names added +names removed\nbs-1 /);
+    assert.match(gone.stderr, /^\d+ devices would move at once\. Nothing was changed\.\n$/);
+    const next = JSON.parse((await system.berth("plan", "--json")).stdout) as { added: number; instances: { id: string }[] };
+    assert.ok(next.added > 0);
+    assert.deepEqual(
+      next.instances.map(({ id }) => id),
+      ["bs-1", "bs-2"],
+    );
+    const after = await system.client.call("instances", {});
+    assert.deepEqual(
+      after.instances.map(({ pending }) => pending),
+      before.instances.map(({ pending }) => pending),
+    );
+    const wrong = await system.berth("plan", "--weight", "bs-1");
+    assert.deepEqual([wrong.code, /"bs-1" is not ID=WEIGHT/.test(wrong.stderr)], [2, true]);
   });
 
   test("sets a profile, and is told what is wrong with one as the check tells it", async () => {

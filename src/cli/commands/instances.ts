@@ -85,7 +85,7 @@ function rowOf(view: InstanceView): Readonly<Record<string, string | number>> {
     state,
     address: [addresses.ipv4, addresses.ipv6].filter((address) => address !== undefined).join(" "),
     weight: weightText(view),
-    region: declared.region ?? "",
+    region: declared.region ?? "-",
     pending,
     commenced,
     completed,
