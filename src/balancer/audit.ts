@@ -28,7 +28,8 @@ export class Audit {
 
   /** Notes a change; {@link save} stores it. */
   note({ kind, trigger, reason, subject = null, counts = {} }: AuditNote): void {
-    const entry = { at: this.#clock.now(), kind, subject, trigger, reason, counts };
+    const about = subject === null ? null : storable(subject);
+    const entry = { at: this.#clock.now(), kind, subject: about, trigger, reason: storable(reason), counts };
     if (this.#waiting.length < WAITING) this.#waiting.push(entry);
     else this.#logger.error(entry, "the audit log cannot be stored, and this entry of it is lost");
   }
@@ -55,4 +56,9 @@ export class Audit {
     const entries = await this.#log.page({ before, limit });
     return { entries, next: entries.length < limit ? null : (entries.at(-1)?.id ?? null) };
   }
+}
+
+/** What people and programs gave as a reason, without what no database takes: NUL, and halves of surrogate pairs. */
+function storable(text: string): string {
+  return Buffer.from(text, "utf8").toString("utf8").replaceAll("\0", "");
 }

@@ -176,7 +176,8 @@ export class Membership {
     let causes: readonly string[] | undefined;
     for (const { kind, endpoint, cause = "internal" } of notifications) {
       if (kind === "completed") this.#crashLoops.completed(index);
-      if (kind === "failed") causes = this.#crashLoops.failed(index, endpoint, cause) ?? causes;
+      // A device that begins anew cancels its session: that is no fault of the instance.
+      if (kind === "failed" && cause !== "cancelled") causes = this.#crashLoops.failed(index, endpoint, cause) ?? causes;
     }
     return causes;
   }
@@ -190,7 +191,7 @@ export class Membership {
     const others = alive.filter((other) => other !== instance && other.open).length;
     const fields = { instance: instance.id, causes };
     if (others === 0 || 2 * out > alive.length) {
-      log.error(fields, "devices fail in a row, but not on this instance alone: see the fleet and its profiles; it stays");
+      log.warn(fields, "devices fail in a row, but not on this instance alone: see the fleet and its profiles; it stays");
       return;
     }
     this.#setbacks.add(instance.index, time.now());
@@ -203,7 +204,7 @@ export class Membership {
       reason: causes.join(", "),
       counts: { moved },
     });
-    log.error(
+    log.warn(
       { ...fields, moved, span: instance.probation.span },
       "instance is taken out: devices fail on it one after the other",
     );

@@ -114,3 +114,9 @@ test("an entry that cannot be stored is stored when the database is back", async
     ["rotation"],
   );
 });
+
+test("a reason that no database takes as it is does not hold up the log", async () => {
+  const world = await World.start();
+  await rotate(world, "operator", "half a pair \ud800 and a \0 NUL");
+  assert.equal((await audit(world)).entries[0]?.reason, "half a pair \ufffd and a  NUL");
+});
