@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { POLICIES, type SitingColumns, type SitingRule } from "../balancer/index.ts";
 import type { Milliseconds } from "../lib/clock.ts";
-import { parseDuration } from "../lib/duration.ts";
 import type { HttpCredentials } from "./config-schema.ts";
+import { duration } from "./duration-schema.ts";
 
 /** A policy of the user's own: a JavaScript module, or somebody who is asked over HTTP. */
 export type OwnPolicyConfig = {
@@ -29,19 +29,10 @@ const builtIn = z.enum(names);
 /** Nothing else changes devices meanwhile. */
 const TIMEOUT: Milliseconds = 1000;
 
-const timeout: z.ZodType<Milliseconds> = z.string().transform((value, context) => {
-  try {
-    return parseDuration(value);
-  } catch {
-    context.addIssue("is not a duration; write for example 500ms or 1s");
-    return z.NEVER;
-  }
-});
-
 const common = {
   fallback: builtIn.default("even"),
   attributes: z.array(text).default([]),
-  timeout: timeout.default(TIMEOUT),
+  timeout: duration.default(TIMEOUT),
 };
 const ownModule = z.strictObject({ module: text, ...common });
 const hook = z.strictObject({

@@ -2,8 +2,8 @@ import { isIP } from "node:net";
 import { z } from "zod";
 import { DECLARED_FIELDS, type Declared } from "../control/index.ts";
 import type { Milliseconds } from "../lib/clock.ts";
-import { parseDuration } from "../lib/duration.ts";
 import { type AllocationConfig, AllocationSchema } from "./allocation-schema.ts";
+import { duration } from "./duration-schema.ts";
 
 /** An address and a port to listen on. */
 export interface Endpoint {
@@ -107,15 +107,6 @@ export interface ConfigFile {
   };
   readonly log: { readonly level: "debug" | "info" | "warn" | "error" | "silent" };
 }
-
-const duration: z.ZodType<Milliseconds> = z.string().transform((text, context) => {
-  try {
-    return parseDuration(text);
-  } catch {
-    context.addIssue("is not a duration; write for example 30s, 5m or 1h");
-    return z.NEVER;
-  }
-});
 
 const listen: z.ZodType<Endpoint> = z.string().transform((text, context) => {
   const [, six, four, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(text) ?? [];
