@@ -1,10 +1,10 @@
 import { isIP } from "node:net";
 import { Balancer, checkTiming, controlHandlers, SourceFollower } from "../balancer/index.ts";
-import { ZoneTable } from "../dns/index.ts";
+import { type NameserverHost, ZoneTable } from "../dns/index.ts";
 import { isLoopback } from "../lib/address.ts";
 import { InvalidInput } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
-import { Nameserver, type NameserverHost } from "../nameserver/index.ts";
+import { Nameserver } from "../nameserver/index.ts";
 import { breathe, serveControl, systemClock, systemRandom, Ticker } from "../net/index.ts";
 import { loadSecretBox, openStorage, type StorageOptions } from "../storage/index.ts";
 import { openAllocation } from "./allocation.ts";

@@ -2,4 +2,3 @@ export { type ListenAddress, Nameserver, type NameserverOptions } from "./namese
 export { Responder, type Transport } from "./responder.ts";
 export type { NameserverStats, RcodeName } from "./stats.ts";
 export type { TcpLimits } from "./tcp.ts";
-export { type FixedName, type NameserverHost, prepareZone, type Zone, type ZoneOptions } from "./zone.ts";

@@ -1,11 +1,10 @@
-import type { ZoneTable } from "../dns/index.ts";
+import { prepareZone, type ZoneOptions, type ZoneTable } from "../dns/index.ts";
 import { InvalidInput } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { CannotListen, openTcpServer, openUdp, type TcpServer, type UdpSocket } from "../net/index.ts";
 import { Responder } from "./responder.ts";
 import type { NameserverStats } from "./stats.ts";
 import { TCP_LIMITS, TcpConnections, type TcpLimits } from "./tcp.ts";
-import { prepareZone, type ZoneOptions } from "./zone.ts";
 
 /** Where a nameserver listens, over UDP and TCP alike. */
 export interface ListenAddress {

@@ -1,6 +1,7 @@
 import {
   AnswerWriter,
   CLASS_IN,
+  type FixedName,
   FLAG,
   HEADER_LENGTH,
   NON_TERMINAL,
@@ -9,10 +10,10 @@ import {
   RCODE,
   relativeLength,
   TYPE,
+  type Zone,
   type ZoneTable,
 } from "../dns/index.ts";
 import { type NameserverStats, newStats, type RcodeName } from "./stats.ts";
-import type { FixedName, Zone } from "./zone.ts";
 
 /** How a query came: over UDP an answer that does not fit is cut (RFC 1035 section 4.2). */
 export type Transport = "udp" | "tcp";

@@ -1,6 +1,5 @@
 import dnsPacket, { type Answer, type DecodedPacket, type Packet, type RecordType } from "dns-packet";
-import { ZoneTable } from "../../src/dns/index.ts";
-import type { ZoneOptions } from "../../src/nameserver/index.ts";
+import { type ZoneOptions, ZoneTable } from "../../src/dns/index.ts";
 
 /** The zone of these tests: one name server inside it, one outside. */
 export const ZONE: ZoneOptions = {

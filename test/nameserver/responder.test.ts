@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Packet, RecordType } from "dns-packet";
 import fc from "fast-check";
-import { prepareZone, Responder, type Transport, type ZoneOptions } from "../../src/nameserver/index.ts";
+import { prepareZone, type ZoneOptions } from "../../src/dns/index.ts";
+import { Responder, type Transport } from "../../src/nameserver/index.ts";
 import { liveTable, opt, queryBytes, type Reading, reading, ZONE } from "./fixture.ts";
 
 const SOA =

@@ -1,6 +1,9 @@
-import { ipv4Bytes, ipv6Bytes, nameToWire, type RecordTemplate, recordTemplate, relativeLength, TYPE } from "../dns/index.ts";
 import type { Seconds } from "../lib/clock.ts";
 import { InvalidInput } from "../lib/errors.ts";
+import { ipv4Bytes, ipv6Bytes } from "./address.ts";
+import { TYPE } from "./constants.ts";
+import { nameToWire, relativeLength } from "./name.ts";
+import { type RecordTemplate, recordTemplate } from "./record.ts";
 
 /** A name server of the zone. Inside the zone it needs its addresses here; outside, its own zone has them. */
 export interface NameserverHost {
