@@ -8,7 +8,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["lib"],
   ["naming", "coap", "lwm2m", "dns", "dtls", "control"],
   ["net", "storage"],
-  ["device", "bootstrap", "balancer", "nameserver"],
+  ["device", "bootstrap", "balancer", "nameserver", "registry"],
   ["cli"],
 ];
 const floorOf = (room: string): number => FLOORS.findIndex((floor) => floor.includes(room));
