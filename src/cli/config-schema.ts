@@ -1,15 +1,10 @@
-import { isIP } from "node:net";
 import { z } from "zod";
 import { DECLARED_FIELDS, type Declared } from "../control/index.ts";
 import type { Milliseconds } from "../lib/clock.ts";
 import { type AllocationConfig, AllocationSchema } from "./allocation-schema.ts";
+import { type DnsConfig, DnsSchema } from "./dns-schema.ts";
 import { duration } from "./duration-schema.ts";
-
-/** An address and a port to listen on. */
-export interface Endpoint {
-  readonly address: string;
-  readonly port: number;
-}
+import { type Endpoint, endpoint } from "./endpoint-schema.ts";
 
 /** The PEM files instances prove themselves with, and those that say whom they trust. */
 export interface DtlsFiles {
@@ -64,16 +59,7 @@ export interface ConfigFile {
   readonly securityStores: Readonly<Record<string, SecurityStoreConfig>>;
   readonly sources: Readonly<Record<string, SourceConfig>>;
   readonly allocation: AllocationConfig;
-  readonly dns: {
-    readonly listen: readonly Endpoint[];
-    readonly ttl: Milliseconds;
-    readonly negativeTtl: Milliseconds;
-    readonly nameservers: readonly {
-      readonly host: string;
-      readonly ipv4?: string | undefined;
-      readonly ipv6?: string | undefined;
-    }[];
-  };
+  readonly dns: DnsConfig;
   readonly epochs: {
     readonly skew: Milliseconds;
     readonly lead?: Milliseconds | undefined;
@@ -107,16 +93,6 @@ export interface ConfigFile {
   };
   readonly log: { readonly level: "debug" | "info" | "warn" | "error" | "silent" };
 }
-
-const listen: z.ZodType<Endpoint> = z.string().transform((text, context) => {
-  const [, six, four, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(text) ?? [];
-  const address = six ?? four ?? "";
-  if (isIP(address) === 0 || Number(port) > 65535) {
-    context.addIssue("is no address and port; write for example 127.0.0.1:8653 or [::1]:8653");
-    return z.NEVER;
-  }
-  return { address, port: Number(port) };
-});
 
 const address: z.ZodType<string> = z.union([z.ipv4(), z.ipv6()], { error: "is no IPv4 or IPv6 address" });
 const text: z.ZodType<string> = z.string().min(1);
@@ -182,20 +158,7 @@ export const ConfigSchema: z.ZodType<ConfigFile> = z.strictObject({
   securityStores: z.record(z.string(), securityStore).default({}),
   sources: z.record(z.string(), source).default({}),
   allocation: AllocationSchema,
-  dns: z
-    .strictObject({
-      listen: z
-        .array(listen)
-        .min(1)
-        .default([{ address: "127.0.0.1", port: 8653 }]),
-      ttl: duration.default(30_000),
-      negativeTtl: duration.default(30_000),
-      nameservers: z
-        .array(z.strictObject({ host: text, ipv4: z.ipv4().optional(), ipv6: z.ipv6().optional() }))
-        .max(13)
-        .default([]),
-    })
-    .prefault({}),
+  dns: DnsSchema,
   epochs: z.strictObject({ skew: duration.default(300_000), lead: duration.optional(), grace: duration.optional() }).prefault({}),
   rotation: z.strictObject({ every: duration.optional(), onJoin: z.boolean().default(false) }).prefault({}),
   rearm: z
@@ -215,7 +178,7 @@ export const ConfigSchema: z.ZodType<ConfigFile> = z.strictObject({
     .prefault({}),
   control: z
     .strictObject({
-      listen: listen.default({ address: "127.0.0.1", port: 8690 }),
+      listen: endpoint.default({ address: "127.0.0.1", port: 8690 }),
       url: z.url().optional(),
       operatorToken: text.optional(),
       instanceToken: text.optional(),

@@ -55,6 +55,7 @@ export function loadConfig(path: string): Config {
     margins: { lead, grace },
     profiles: Object.fromEntries(Object.entries(file.profiles).map(([name, value]) => [name, absolute(value)])),
     dtls: located(file.dtls, ["certificate", "key", "clientCa", "crl", "rawPublicKey"]),
+    dns: { ...file.dns, keys: allLocated(file.dns.keys, ["file"]) },
     securityStores: allLocated(file.securityStores, ["token", "ca", "certificate", "key"]),
     sources: allLocated(file.sources, ["token", "ca", "certificate", "key"]),
     allocation: { ...file.allocation, policy: policyOf(file.allocation) },
