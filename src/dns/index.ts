@@ -6,6 +6,7 @@ export type { Generation } from "./generation.ts";
 export type { AddressTable, InstanceAddresses } from "./instance-addresses.ts";
 export { nameToWire, relativeLength } from "./name.ts";
 export { type NameState, NameStatesWriter, packNameStates, readNameStates } from "./name-states.ts";
+export { isWithin, type Prefix, parsePrefix } from "./prefix.ts";
 export { Query, type QueryKind } from "./query.ts";
 export { type DataPart, type RecordParts, type RecordTemplate, recordTemplate } from "./record.ts";
 export * from "./registry.ts";

@@ -9,6 +9,8 @@ export interface ZoneTableOptions {
   readonly zone: string;
   /** 16 random bytes; they key the hash of names, so that nobody outside can aim at one place of the table. */
   readonly seed: Uint8Array;
+  /** 16 secret bytes that stay the same over restarts; they make the addresses of names within instances' prefixes. */
+  readonly addressKey?: Uint8Array;
 }
 
 /** What {@link ZoneTable.lookup} says of a name that no instance has. */
@@ -22,14 +24,15 @@ export const NON_TERMINAL = -2;
  */
 export class ZoneTable {
   readonly zone: string;
-  readonly addresses: AddressTable = new AddressTable();
+  readonly addresses: AddressTable;
   readonly #hash: NameHash;
   /** Published ones, newest first. */
   #generations: readonly Generation[] = [];
 
-  /** @throws InvalidInput for a zone that is no DNS name, or a seed that has not 16 bytes */
+  /** @throws InvalidInput for a zone that is no DNS name, or a seed or key that has not 16 bytes */
   constructor(options: ZoneTableOptions) {
     this.zone = options.zone.toLowerCase();
+    this.addresses = new AddressTable(options.addressKey);
     this.#hash = new NameHash(options.zone, options.seed);
   }
 

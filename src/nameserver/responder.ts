@@ -94,7 +94,7 @@ export class Responder {
     if (fixed !== undefined) return this.#addresses(fixed.ipv4, fixed.ipv6, zoneAt);
     const instance = this.#table.lookup(name, relative);
     const ipv4 = instance >= 0 ? this.#table.addresses.ipv4(instance) : undefined;
-    const ipv6 = instance >= 0 ? this.#table.addresses.ipv6(instance) : undefined;
+    const ipv6 = instance >= 0 ? this.#table.addresses.ipv6For(instance, name, relative) : undefined;
     if (ipv4 === undefined && ipv6 === undefined && relative > 0 && instance !== NON_TERMINAL) {
       this.#writer.authority(this.#zone.soa, zoneAt);
       return "NXDOMAIN";

@@ -109,10 +109,10 @@ test("R5: an instance has one address of each family, and moving it is one write
   const table = newTable();
   table.setInstance(2, { ipv4: "192.0.2.1", ipv6: "2001:db8::1" });
   assert.deepEqual([...(table.addresses.ipv4(2) ?? [])], [192, 0, 2, 1]);
-  assert.equal(table.addresses.ipv6(2)?.[15], 1);
+  assert.equal(table.addresses.ipv6For(2, new Uint8Array(0), 0)?.[15], 1);
   table.setInstance(2, { ipv4: "192.0.2.9" });
   assert.deepEqual([...(table.addresses.ipv4(2) ?? [])], [192, 0, 2, 9]);
-  assert.equal(table.addresses.ipv6(2), undefined);
+  assert.equal(table.addresses.ipv6For(2, new Uint8Array(0), 0), undefined);
   table.setInstance(2, undefined);
   assert.equal(table.addresses.ipv4(2), undefined);
   assert.throws(() => table.setInstance(2, {}), { code: "invalid-input" });

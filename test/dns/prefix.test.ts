@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { ipv6Bytes, isWithin, nameToWire, parsePrefix, ZoneTable } from "../../src/dns/index.ts";
+
+const KEY = Uint8Array.from({ length: 16 }, (_, index) => 7 * index);
+
+/** The address of a relative name at an instance with this prefix, as hex. */
+function addressOf(relative: string, prefix: string, addressKey: Uint8Array = KEY): string {
+  const table = new ZoneTable({ zone: "bs.example.com", seed: new Uint8Array(16), addressKey });
+  table.setInstance(3, { prefix });
+  const wire = nameToWire(relative);
+  return Buffer.from(table.addresses.ipv6For(3, wire, wire.length - 1) ?? []).toString("hex");
+}
+
+/** Any prefix that is taken, and its length. */
+const prefixes = fc
+  .tuple(fc.uint8Array({ minLength: 16, maxLength: 16 }), fc.integer({ min: 32, max: 96 }))
+  .map(([bytes, length]) => {
+    const first = bytes.map((byte, index) => byte & ~(0xff >> Math.min(8, Math.max(0, length - 8 * index))));
+    const groups = Array.from({ length: 8 }, (_, at) =>
+      Buffer.from(first)
+        .readUInt16BE(2 * at)
+        .toString(16),
+    );
+    return `${groups.join(":")}/${length}`;
+  });
+const labels = fc.stringMatching(/^[a-z0-9]{1,40}$/);
+
+test("R5: a name has one address within the prefix, the same at all times, never that of all routers", () => {
+  fc.assert(
+    fc.property(prefixes, labels, (prefix, label) => {
+      const address = Buffer.from(addressOf(label, prefix), "hex");
+      assert.ok(isWithin(address, parsePrefix(prefix)));
+      assert.notDeepEqual([...address], [...parsePrefix(prefix).first]);
+      assert.equal(addressOf(label, prefix), address.toString("hex"));
+    }),
+  );
+});
+
+test("R5: what is behind the prefix depends on name and key alone, and says neither", () => {
+  const of = (prefix: string): string => addressOf("dev1", prefix).slice(16);
+  assert.equal(of("2001:db8:1:2::/64"), of("fd00:1:2:3::/64"), "an instance that gets another prefix");
+  assert.notEqual(addressOf("dev1", "fd00::/64"), addressOf("dev1", "fd00::/64", new Uint8Array(16)), "another fleet");
+  assert.equal(addressOf("dev1", "2001:db8::/32").slice(8).length, 24);
+});
+
+test("R5: addresses of names that follow each other have nothing in common: each bit is as often 0 as 1", () => {
+  const names = 4096;
+  const addresses = Array.from({ length: names }, (_, at) => BigInt(`0x${addressOf(`dev${at}`, "2001:db8::/64").slice(16)}`));
+  assert.equal(new Set(addresses).size, names);
+  for (let bit = 0n; bit < 64n; bit++) {
+    const ones = addresses.filter((address) => (address >> bit) & 1n).length;
+    const flips = addresses.filter((address, at) => ((address ^ (addresses[at - 1] ?? 0n)) >> bit) & 1n).length;
+    // Six standard deviations of a fair coin.
+    for (const count of [ones, flips]) assert.ok(Math.abs(count - names / 2) < 6 * Math.sqrt(names / 4), `bit ${bit}: ${count}`);
+  }
+});
+
+test("R5: an instance has one IPv6 address or a prefix, and each error names what was given", () => {
+  const table = new ZoneTable({ zone: "bs.example.com", seed: new Uint8Array(16), addressKey: KEY });
+  const refuses = (prefix: string, reason: RegExp): void => assert.throws(() => table.setInstance(0, { prefix }), reason, prefix);
+  refuses("2001:db8::1/64", /"2001:db8::1\/64": it has bits set behind its first 64/);
+  refuses("2001:db8::/128", /"2001:db8::\/128": a prefix has 32 to 96 bits, \/64 being usual; this one has 128/);
+  refuses("192.0.2.0/24", /this one has 24/);
+  refuses("192.0.2.0/64", /"192.0.2.0" is not an IPv6 address/);
+  refuses("2001:db8::", /"2001:db8::" is not an IPv6 prefix such as/);
+  assert.throws(() => table.setInstance(0, { ipv6: "::1", prefix: "2001:db8::/64" }), /not both; got ::1 and 2001:db8::\/64/);
+  const keyless = new ZoneTable({ zone: "bs.example.com", seed: new Uint8Array(16) });
+  assert.throws(() => keyless.setInstance(0, { prefix: "2001:db8::/64" }), /no key to make addresses/);
+  assert.equal(isWithin(ipv6Bytes("2001:db8:0:1::"), parsePrefix("2001:db8::/63")), true);
+  assert.equal(isWithin(ipv6Bytes("2001:db8:0:2::"), parsePrefix("2001:db8::/63")), false);
+});
