@@ -76,7 +76,9 @@ function readAnswer(bytes: Buffer): Said {
   const soa = records.find((record) => record.type === "SOA");
   return {
     status: rcode,
-    answers: records.map((record) => `${record.type} ${"ttl" in record ? record.ttl : ""} ${"data" in record ? record.data : ""}`),
+    answers: records.map(
+      (record) => `${record.type} ${"ttl" in record ? record.ttl : ""} ${"data" in record ? record.data : ""}`,
+    ),
     serial: soa?.data.serial,
   };
 }
