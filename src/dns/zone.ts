@@ -26,6 +26,8 @@ export interface ZoneOptions {
   readonly ttl: Seconds;
   /** How long a resolver may keep that a name does not exist: the SOA's TTL and minimum alike (RFC 2308 section 5). */
   readonly negativeTtl: Seconds;
+  /** How often a secondary asks for the serial, and again if it got no answer (RFC 1035 section 3.3.13); 3600 s and 600 s unless given. */
+  readonly refresh?: { readonly every: Seconds; readonly retry: Seconds };
 }
 
 /** A name that stands in the zone whatever is live: a name server's, or one above it. */
@@ -49,8 +51,12 @@ export interface Zone {
 
 /** NS and their addresses seldom change; an hour is what most zones of this kind use. */
 const NAMESERVER_TTL: Seconds = 3600;
-/** SOA refresh, retry and expire (RFC 1035 section 3.3.13), for secondaries. */
-const SOA_TIMERS: readonly Seconds[] = [3600, 600, 604_800];
+/** SOA refresh and retry (RFC 1035 section 3.3.13) for secondaries that nobody configured to be quick. */
+const REFRESH = { every: 3600, retry: 600 } as const;
+/** SOA expire: a secondary that hears nothing goes on for a week. */
+const EXPIRE: Seconds = 604_800;
+/** Serial, refresh, retry, expire and minimum end the SOA. */
+const SOA_NUMBERS = 20;
 /** A list of 13 fits 512 bytes with short names: more would be cut off. */
 const MAX_NAMESERVERS = 13;
 /** RFC 2181 section 8. */
@@ -78,7 +84,8 @@ export function prepareZone(options: ZoneOptions): Zone {
   }
   const hosts = nameservers.map((server) => prepareHost(server, wire));
   const primary = hosts[0]?.wire ?? wire;
-  const timers = [serial, ...SOA_TIMERS, options.negativeTtl].flatMap(uint32);
+  const { every, retry } = options.refresh ?? REFRESH;
+  const timers = [serial, every, retry, EXPIRE, options.negativeTtl].flatMap(uint32);
   const mail = mailbox(options.hostmaster ?? `hostmaster@${options.name}`);
   const soaData = [{ name: primary }, { name: mail }, Uint8Array.from(timers)];
   return {
@@ -99,6 +106,15 @@ export function prepareZone(options: ZoneOptions): Zone {
       );
     }),
   };
+}
+
+/** Gives the SOA of a prepared zone another serial. */
+export function setSerial({ soa: { bytes } }: Zone, serial: number): void {
+  const at = bytes.length - SOA_NUMBERS;
+  bytes[at] = serial >>> 24;
+  bytes[at + 1] = serial >>> 16;
+  bytes[at + 2] = serial >>> 8;
+  bytes[at + 3] = serial;
 }
 
 interface PreparedHost {

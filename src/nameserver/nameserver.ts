@@ -1,10 +1,11 @@
-import { prepareZone, type ZoneOptions, type ZoneTable } from "../dns/index.ts";
+import { isForTransfers, prepareZone, type ZoneOptions, type ZoneTable, type ZoneTransfers } from "../dns/index.ts";
 import { InvalidInput } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { CannotListen, openTcpServer, openUdp, type TcpServer, type UdpSocket } from "../net/index.ts";
 import { Responder } from "./responder.ts";
 import type { NameserverStats } from "./stats.ts";
 import { TCP_LIMITS, TcpConnections, type TcpLimits } from "./tcp.ts";
+import { TransferDatagrams } from "./transfers.ts";
 
 /** Where a nameserver listens, over UDP and TCP alike. */
 export interface ListenAddress {
@@ -22,6 +23,8 @@ export interface NameserverOptions {
   readonly listen: readonly ListenAddress[];
   readonly log: Logger;
   readonly tcp?: TcpLimits;
+  /** The hidden primary, if it is one; without it transfers are refused and signatures ignored. */
+  readonly transfers?: ZoneTransfers | undefined;
 }
 
 interface Listener {
@@ -54,11 +57,12 @@ export class Nameserver {
     if (table.zone !== zone.name.toLowerCase()) {
       throw new InvalidInput(`the nameserver is for zone ${zone.name}, its table of names for ${table.zone}`);
     }
-    const responder = new Responder(prepareZone(zone), table);
-    const connections = new TcpConnections(responder, options.tcp ?? TCP_LIMITS);
+    const responder = new Responder(prepareZone(zone), table, options.transfers);
+    const connections = new TcpConnections(responder, options.tcp ?? TCP_LIMITS, options.transfers);
+    const transfers = options.transfers === undefined ? undefined : new TransferDatagrams(options.transfers);
     const listeners: Listener[] = [];
     try {
-      for (const listen of options.listen) listeners.push(await openBoth(listen, responder, connections, log));
+      for (const listen of options.listen) listeners.push(await openBoth(listen, responder, connections, log, transfers));
     } catch (error) {
       await Promise.all(listeners.map(closeBoth));
       throw error;
@@ -85,11 +89,13 @@ async function openBoth(
   responder: Responder,
   connections: TcpConnections,
   log: Logger,
+  transfers: TransferDatagrams | undefined,
   triesLeft: number = PORT_TRIES,
 ): Promise<Listener> {
   const udp: UdpSocket = await openUdp({
     ...listen,
     onDatagram: (bytes, address, port) => {
+      if (transfers !== undefined && isForTransfers(bytes)) return void transfers.answer(bytes, udp, address, port);
       // Nothing can be sent to port 0, which only a forger would write.
       const answer = port === 0 ? undefined : responder.answer(bytes, "udp");
       if (answer !== undefined) udp.send(answer, port, address);
@@ -101,7 +107,7 @@ async function openBoth(
   } catch (error) {
     await udp.close();
     const another = listen.port === 0 && triesLeft > 1 && error instanceof CannotListen && error.code === "address-in-use";
-    if (another) return openBoth(listen, responder, connections, log, triesLeft - 1);
+    if (another) return openBoth(listen, responder, connections, log, transfers, triesLeft - 1);
     throw error;
   }
 }

@@ -9,9 +9,11 @@ import {
   Query,
   RCODE,
   relativeLength,
+  setSerial,
   TYPE,
   type Zone,
   type ZoneTable,
+  type ZoneTransfers,
 } from "../dns/index.ts";
 import { type NameserverStats, newStats, type RcodeName } from "./stats.ts";
 
@@ -29,13 +31,16 @@ export class Responder {
   readonly stats: NameserverStats = newStats();
   readonly #zone: Zone;
   readonly #table: ZoneTable;
+  readonly #transfers: Pick<ZoneTransfers, "serial"> | undefined;
   readonly #query = new Query();
   readonly #writer = new AnswerWriter();
   readonly #scratch = new Uint8Array(MAX_ANSWER);
 
-  constructor(zone: Zone, table: ZoneTable) {
+  /** @param transfers where the SOA's serial comes from, unless it stays what the zone says */
+  constructor(zone: Zone, table: ZoneTable, transfers?: Pick<ZoneTransfers, "serial">) {
     this.#zone = zone;
     this.#table = table;
+    this.#transfers = transfers;
   }
 
   /** The answer to a message; undefined if it gets none. */
@@ -65,6 +70,7 @@ export class Responder {
       return this.#finish(0, kind === "malformed" ? "FORMERR" : "NOTIMP");
     }
     writer.begin(out, start, message, query.questionEnd);
+    if (this.#transfers !== undefined) setSerial(this.#zone, this.#transfers.serial);
     const rcode = query.edns && query.ednsVersion > 0 ? "BADVERS" : this.#resolve();
     let flags: number = rcode === "NOERROR" || rcode === "NXDOMAIN" ? FLAG.AUTHORITATIVE : 0;
     if (transport === "udp" && writer.length + (query.edns ? OPT_LENGTH : 0) > query.udpSize) {

@@ -1,6 +1,8 @@
+import { isForTransfers, type ZoneTransfers } from "../dns/index.ts";
 import type { Milliseconds } from "../lib/clock.ts";
 import type { Socket } from "../net/index.ts";
 import { MAX_ANSWER, type Responder } from "./responder.ts";
+import { sendTransfer } from "./transfers.ts";
 
 /** Limits of the TCP side (RFC 7766 section 6.2). */
 export interface TcpLimits {
@@ -24,13 +26,17 @@ const BATCH = 16_384;
 export class TcpConnections {
   readonly #responder: Responder;
   readonly #limits: TcpLimits;
+  readonly #transfers: ZoneTransfers | undefined;
+  /** Those that a transfer goes out on: what they ask beside it waits. */
+  readonly #transferring: Set<Socket> = new Set();
   readonly #batch = new Uint8Array(BATCH + PREFIX + MAX_ANSWER);
   /** In the order of their last whole query, the longest silent first; with what ends them. */
   readonly #open = new Map<Socket, NodeJS.Timeout>();
 
-  constructor(responder: Responder, limits: TcpLimits) {
+  constructor(responder: Responder, limits: TcpLimits, transfers?: ZoneTransfers) {
     this.#responder = responder;
     this.#limits = limits;
+    this.#transfers = transfers;
   }
 
   /** Takes over a new connection. */
@@ -39,14 +45,15 @@ export class TcpConnections {
     if (longestSilent !== undefined && this.#open.size >= this.#limits.connections) this.#cutOff(longestSilent);
     this.#open.set(
       socket,
-      setTimeout(() => this.#cutOff(socket), this.#limits.idle),
+      setTimeout(() => this.#silent(socket), this.#limits.idle),
     );
     let waiting: Uint8Array = new Uint8Array(0);
     const answerWaiting = (): void => {
-      const used = this.#answerAll(socket, waiting);
+      if (this.#transferring.has(socket)) return;
+      const used = this.#answerAll(socket, waiting, answerWaiting);
       waiting = waiting.subarray(used);
       // Who does not read the answers may not ask more.
-      if (socket.writableNeedDrain) socket.pause();
+      if (socket.writableNeedDrain || this.#transferring.has(socket)) socket.pause();
       else socket.resume();
     };
     socket.on("data", (chunk: Buffer) => {
@@ -58,8 +65,12 @@ export class TcpConnections {
     socket.on("close", () => this.#cutOff(socket));
   }
 
-  /** Answers the whole queries in `bytes` as far as the client takes answers. @returns how many bytes they took */
-  #answerAll(socket: Socket, bytes: Uint8Array): number {
+  /**
+   * Answers the whole queries in `bytes` as far as the client takes answers, or up to one for the hidden primary.
+   * @param goOn called when that is answered
+   * @returns how many bytes they took
+   */
+  #answerAll(socket: Socket, bytes: Uint8Array, goOn: () => void): number {
     let used = 0;
     let filled = 0;
     const flush = (): void => {
@@ -70,8 +81,14 @@ export class TcpConnections {
       const length = ((bytes[used] as number) << 8) | (bytes[used + 1] as number);
       const end = used + PREFIX + length;
       if (length <= MAX_QUERY && end > bytes.length) break;
-      const answer =
-        length > MAX_QUERY ? 0 : this.#responder.write(bytes.subarray(used + PREFIX, end), "tcp", this.#batch, filled + PREFIX);
+      const message = bytes.subarray(used + PREFIX, end);
+      if (this.#transfers !== undefined && length <= MAX_QUERY && isForTransfers(message)) {
+        flush();
+        this.#heardFrom(socket);
+        void this.#transfer(socket, this.#transfers.respond(Uint8Array.from(message), "tcp")).then(goOn);
+        return end;
+      }
+      const answer = length > MAX_QUERY ? 0 : this.#responder.write(message, "tcp", this.#batch, filled + PREFIX);
       if (answer === 0) {
         // What is no query gets no answer over UDP; here it would leave the client waiting.
         flush();
@@ -87,6 +104,19 @@ export class TcpConnections {
     flush();
     if (used > 0) this.#heardFrom(socket);
     return used;
+  }
+
+  async #transfer(socket: Socket, answer: AsyncIterable<Uint8Array>): Promise<void> {
+    this.#transferring.add(socket);
+    const sent = await sendTransfer(socket, answer, () => this.#heardFrom(socket)).catch(() => 0);
+    this.#transferring.delete(socket);
+    if (sent === 0) this.#cutOff(socket);
+  }
+
+  /** A connection that waits for us, not we for it, is not idle. */
+  #silent(socket: Socket): void {
+    if (this.#transferring.has(socket) && socket.writableLength === 0) this.#heardFrom(socket);
+    else this.#cutOff(socket);
   }
 
   #heardFrom(socket: Socket): void {
