@@ -1,6 +1,8 @@
 import { InvalidInput } from "../lib/errors.ts";
 import { HashTable } from "./hash-table.ts";
 import type { NameHash } from "./name-hash.ts";
+import { NameTable } from "./name-table.ts";
+import type { ZoneFeed } from "./zone-feed.ts";
 
 /** Instances are numbered from 0 to one less than this. */
 export const MAX_INSTANCES = 0x1_0000;
@@ -14,14 +16,21 @@ export class Generation {
   readonly #hash: NameHash;
   /** Name -> instance index + 1. */
   readonly #names: HashTable;
+  /** The same names in words, for registries elsewhere; absent where none follows. */
+  readonly words: NameTable | undefined;
+  /** Told of each name that changes once they are published. */
+  readonly #feed: ZoneFeed | undefined;
+  #published = false;
   /** Names that exist only because names below them do -> how many. Absent while every name has one label. */
   #nonTerminals: HashTable | undefined;
   #perInstance = new Uint32Array(16);
 
-  constructor(id: number, expectedNames: number, hash: NameHash) {
+  constructor(id: number, expectedNames: number, hash: NameHash, feed?: ZoneFeed) {
     this.id = id;
     this.#hash = hash;
     this.#names = new HashTable(expectedNames);
+    this.#feed = feed;
+    this.words = feed === undefined ? undefined : new NameTable(0, expectedNames);
   }
 
   /** How many names it holds. */
@@ -56,6 +65,8 @@ export class Generation {
     hash.ofHost(host);
     const previous = this.#names.delete(hash.h0, hash.h1, hash.h2);
     if (previous === 0) return undefined;
+    this.words?.remove(hash.name, hash.length);
+    this.#note();
     this.#count(previous - 1, -1);
     hash.forEachAncestor(() => this.#countBelow(-1));
     return previous - 1;
@@ -71,6 +82,16 @@ export class Generation {
     return this.#nonTerminals !== undefined && this.#nonTerminals.get(this.#hash.h0, this.#hash.h1, this.#hash.h2) > 0;
   }
 
+  /** Its names, all at once, are live now, or are not any more. */
+  markPublished(published: boolean): void {
+    this.#published = published;
+    if (this.words !== undefined) this.#feed?.noteWhole(this.words);
+  }
+
+  #note(): void {
+    if (this.#published) this.#feed?.note(this.#hash.name, this.#hash.length);
+  }
+
   #set(instance: number): number | undefined {
     if (!(Number.isInteger(instance) && instance >= 0 && instance < MAX_INSTANCES)) {
       throw new InvalidInput(`an instance index is a whole number from 0 to ${MAX_INSTANCES - 1}, got ${instance}`);
@@ -78,10 +99,12 @@ export class Generation {
     const hash = this.#hash;
     const previous = this.#names.set(hash.h0, hash.h1, hash.h2, instance + 1);
     this.#count(instance, 1);
+    if (previous !== instance + 1) this.#note();
     if (previous !== 0) {
       this.#count(previous - 1, -1);
       return previous - 1;
     }
+    this.words?.insert(hash.name, hash.length);
     hash.forEachAncestor(() => this.#countBelow(1));
     return undefined;
   }

@@ -20,6 +20,13 @@ export class NameHash {
     this.#chaskey = new Chaskey(seed);
   }
 
+  /** The name last given to `ofHost` or `ofAscii`: relative to the zone, wire form, lower case; `length` bytes of it. */
+  get name(): Uint8Array {
+    return this.#name;
+  }
+  get length(): number {
+    return this.#length;
+  }
   get h0(): number {
     return this.#chaskey.h0;
   }

@@ -2,6 +2,8 @@ import { InvalidInput } from "../lib/errors.ts";
 import { Generation } from "./generation.ts";
 import { AddressTable, type InstanceAddresses } from "./instance-addresses.ts";
 import { NameHash } from "./name-hash.ts";
+import type { NameStatesWriter } from "./name-states.ts";
+import { ZoneFeed } from "./zone-feed.ts";
 
 /** Options of {@link ZoneTable}. */
 export interface ZoneTableOptions {
@@ -9,6 +11,8 @@ export interface ZoneTableOptions {
   readonly zone: string;
   /** 16 random bytes; they key the hash of names, so that nobody outside can aim at one place of the table. */
   readonly seed: Uint8Array;
+  /** Whether registries elsewhere follow the table by its feed. A name then costs 27 bytes more. */
+  readonly followed?: boolean;
   /** 16 secret bytes that stay the same over restarts; they make the addresses of names within instances' prefixes. */
   readonly addressKey?: Uint8Array;
 }
@@ -25,7 +29,11 @@ export const NON_TERMINAL = -2;
 export class ZoneTable {
   readonly zone: string;
   readonly addresses: AddressTable;
+  /** Which names changed; only where the table is followed. */
+  readonly feed: ZoneFeed | undefined;
   readonly #hash: NameHash;
+  /** What was last said of each instance. */
+  readonly #reached: Map<number, string> = new Map();
   /** Published ones, newest first. */
   #generations: readonly Generation[] = [];
 
@@ -34,6 +42,14 @@ export class ZoneTable {
     this.zone = options.zone.toLowerCase();
     this.addresses = new AddressTable(options.addressKey);
     this.#hash = new NameHash(options.zone, options.seed);
+    if (options.followed !== true) return;
+    const published = (): readonly Generation[] => this.#generations;
+    this.feed = new ZoneFeed({
+      get published() {
+        return published().flatMap(({ words }) => words ?? []);
+      },
+      describe: (name, length, states) => this.#describe(name, length, states),
+    });
   }
 
   /** How many names are live, over all published generations. */
@@ -57,20 +73,25 @@ export class ZoneTable {
    * @param expectedNames memory is laid out for so many at once; if more come, it grows without a pause
    */
   beginGeneration(id: number, expectedNames: number): Generation {
-    return new Generation(id, expectedNames, this.#hash);
+    return new Generation(id, expectedNames, this.#hash, this.feed);
   }
 
   /** Makes a generation's names live, all at one instant. It takes the place of one with the same id, if there is one. */
   publish(generation: Generation): void {
-    const replaces = this.#generations.some(({ id }) => id === generation.id);
-    this.#generations = replaces
-      ? this.#generations.map((old) => (old.id === generation.id ? generation : old))
-      : [generation, ...this.#generations];
+    const replaced = this.#generations.find(({ id }) => id === generation.id);
+    this.#generations =
+      replaced === undefined
+        ? [generation, ...this.#generations]
+        : this.#generations.map((old) => (old === replaced ? generation : old));
+    if (replaced !== generation) replaced?.markPublished(false);
+    generation.markPublished(true);
   }
 
   /** Takes a generation's names out, all at one instant. An unknown id is no fault. */
   withdraw(id: number): void {
-    this.#generations = this.#generations.filter((generation) => generation.id !== id);
+    const withdrawn = this.#generations.find((generation) => generation.id === id);
+    this.#generations = this.#generations.filter((generation) => generation !== withdrawn);
+    withdrawn?.markPublished(false);
   }
 
   /** Sets one host's instance in a published generation; returns the one it had. @throws InvalidInput */
@@ -102,6 +123,16 @@ export class ZoneTable {
   /** Says where an instance is reached; all its names follow. `undefined`: it has no address, its names are not live. */
   setInstance(instance: number, addresses: InstanceAddresses | undefined): void {
     this.addresses.set(instance, addresses);
+    const reached = JSON.stringify(addresses ?? null);
+    if (this.#reached.get(instance) === reached) return;
+    this.#reached.set(instance, reached);
+    if (this.namesOf(instance) > 0) this.feed?.noteAll();
+  }
+
+  #describe(name: Uint8Array, length: number, states: NameStatesWriter): void {
+    const instance = this.lookup(name, length);
+    if (instance < 0) return states.add(name, length, undefined, undefined);
+    states.add(name, length, this.addresses.ipv4(instance), this.addresses.ipv6For(instance, name, length));
   }
 
   #findHashed(): number {
