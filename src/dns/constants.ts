@@ -1,11 +1,29 @@
-/** Record types (RFC 1035 section 3.2.2, RFC 3596, RFC 6891), of those that the server treats in a way of their own. */
-export const TYPE = { A: 1, NS: 2, SOA: 6, AAAA: 28, OPT: 41, IXFR: 251, AXFR: 252, ANY: 255 } as const;
+/** Record types (RFC 1035 section 3.2.2, RFC 3596, RFC 6891, RFC 8945), of those that are treated in a way of their own. */
+export const TYPE = {
+  A: 1,
+  NS: 2,
+  CNAME: 5,
+  SOA: 6,
+  PTR: 12,
+  MX: 15,
+  TXT: 16,
+  AAAA: 28,
+  OPT: 41,
+  TSIG: 250,
+  IXFR: 251,
+  AXFR: 252,
+  ANY: 255,
+} as const;
 
 /** The Internet class (RFC 1035 section 3.2.4). */
 export const CLASS_IN = 1;
+/** In an update, what must not be, or the one record to be deleted (RFC 2136 sections 2.4 and 2.5). */
+export const CLASS_NONE = 254;
+/** In an update, what must be whatever its value, or the whole RRset to be deleted (RFC 2136 sections 2.4 and 2.5). */
+export const CLASS_ANY = 255;
 
-/** Operation codes (RFC 1035 section 4.1.1). */
-export const OPCODE = { QUERY: 0 } as const;
+/** Operation codes (RFC 1035 section 4.1.1, RFC 1996, RFC 2136). */
+export const OPCODE = { QUERY: 0, NOTIFY: 4, UPDATE: 5 } as const;
 
 /** Response codes (RFC 1035 section 4.1.1; BADVERS: RFC 6891 section 9, of which the OPT record carries the upper bits). */
 export const RCODE = { NOERROR: 0, FORMERR: 1, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, BADVERS: 16 } as const;
