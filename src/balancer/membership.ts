@@ -77,7 +77,8 @@ export class Membership {
     const { instances, storage, table, time } = this.#parts;
     for (const { id, ipv4, ipv6, state, registeredAt } of await storage.instances.all()) {
       const instance = instances.meet(id);
-      instance.addresses = { ...(ipv4 === null ? {} : { ipv4 }), ...(ipv6 === null ? {} : { ipv6 }) };
+      const six = ipv6 === null ? {} : ipv6.includes("/") ? { prefix: ipv6 } : { ipv6 };
+      instance.addresses = { ...(ipv4 === null ? {} : { ipv4 }), ...six };
       instance.presence = state === "up" || state === "lost" ? state : "left";
       instance.registeredAt = registeredAt;
       instance.lastSeen = time.now();
@@ -368,7 +369,7 @@ export class Membership {
   }
 
   async #store({ id, addresses }: Instance, state: Instance["presence"], registeredAt: Instant): Promise<void> {
-    const { ipv4 = null, ipv6 = null } = addresses;
+    const { ipv4 = null, ipv6 = addresses.prefix ?? null } = addresses;
     const { storage, clock } = this.#parts;
     await storage.instances.put({ id, ipv4, ipv6, state, registeredAt, lastSeen: clock.now() });
   }

@@ -50,11 +50,11 @@ export async function runBalancer(config: Config, log: Logger): Promise<RunningB
   const profiles = Object.entries(config.profiles).flatMap(([name, path]) => checkFile(name, path, readProfile));
   const sources = openSources(config.sources);
   const allocation = await openAllocation(config.allocation);
-  const table = new ZoneTable({ zone, seed: systemRandom.bytes(16) });
-  const storage = await openStorage(
-    storageOf(config),
-    loadSecretBox(config.storage.key === undefined ? {} : { file: config.storage.key }),
-  );
+  const box = loadSecretBox(config.storage.key === undefined ? {} : { file: config.storage.key });
+  // Whoever takes over with the same database and key gives names the same addresses.
+  const addressKey = box.derive("addresses of names within IPv6 prefixes", 16);
+  const table = new ZoneTable({ zone, seed: systemRandom.bytes(16), addressKey });
+  const storage = await openStorage(storageOf(config), box);
   const undo: (() => Promise<void>)[] = [() => storage.close()];
   const stop = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step();

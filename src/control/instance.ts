@@ -4,6 +4,8 @@ import { z } from "zod";
 export interface InstanceAddresses {
   readonly ipv4?: string | undefined;
   readonly ipv6?: string | undefined;
+  /** Instead of `ipv6`: an IPv6 prefix that is routed to it, such as `2001:db8:1:2::/64`; each name has its own address in it. */
+  readonly prefix?: string | undefined;
 }
 
 /** What an instance says that it is, for devices to be allocated by (B3); each is optional. */
@@ -119,8 +121,9 @@ export const NO_LOAD: InstanceLoad = {
 };
 
 const addresses: z.ZodType<InstanceAddresses> = z
-  .strictObject({ ipv4: z.ipv4().optional(), ipv6: z.ipv6().optional() })
-  .refine((given) => given.ipv4 !== undefined || given.ipv6 !== undefined, "give an ipv4 or an ipv6 address, or both");
+  .strictObject({ ipv4: z.ipv4().optional(), ipv6: z.ipv6().optional(), prefix: z.cidrv6().optional() })
+  .refine((given) => Object.values(given).some((value) => value !== undefined), "give an ipv4 or an ipv6 address, or both")
+  .refine(({ ipv6, prefix }) => ipv6 === undefined || prefix === undefined, "give an ipv6 address or a prefix, not both");
 
 const count: z.ZodType<number> = z.number().int().min(0);
 

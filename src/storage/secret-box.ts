@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { InternalError } from "../lib/errors.ts";
 import { StorageError } from "./errors.ts";
@@ -25,6 +25,15 @@ export class SecretBox {
   constructor(key: Uint8Array) {
     if (key.byteLength !== KEY_BYTES) throw new InternalError(`a SecretBox needs ${KEY_BYTES} bytes, got ${key.byteLength}`);
     this.#key = key.slice();
+  }
+
+  /**
+   * A key for another purpose, that stays the same as long as the box's key does (HKDF with SHA-256, RFC 5869).
+   * @param purpose gives each purpose a key of its own
+   * @param length its bytes
+   */
+  derive(purpose: string, length: number): Uint8Array {
+    return new Uint8Array(hkdfSync("sha256", this.#key, "", purpose, length));
   }
 
   /** @param context what the value belongs to, e.g. `device:urn:dev:os:1`; needed again to open it */

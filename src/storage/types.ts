@@ -149,6 +149,7 @@ export interface Profiles {
 export interface StoredInstance {
   readonly id: string;
   readonly ipv4: string | null;
+  /** An address, or a prefix such as `2001:db8:1:2::/64`. */
   readonly ipv6: string | null;
   /** The balancer's word for it, such as `up` or `lost`. */
   readonly state: string;

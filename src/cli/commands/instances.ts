@@ -83,7 +83,7 @@ function rowOf(view: InstanceView): Readonly<Record<string, string | number>> {
   return {
     instance: id,
     state,
-    address: [addresses.ipv4, addresses.ipv6].filter((address) => address !== undefined).join(" "),
+    address: [addresses.ipv4, addresses.ipv6, addresses.prefix].filter((address) => address !== undefined).join(" "),
     weight: weightText(view),
     region: declared.region ?? "-",
     pending,
