@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { randomBytes, randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { decode, encode } from "dns-packet";
 import type { TsigAlgorithm, TsigKey } from "../../src/dns/index.ts";
@@ -107,7 +107,10 @@ export class DnsServer implements DnsPlace {
     process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
     cpSync(join(DOCS, plan.docs), folder, { recursive: true });
     const where = place ?? (await newPlace());
-    for (const [name, text] of Object.entries(plan.files(where))) writeFileSync(join(folder, name), text, { mode: 0o600 });
+    for (const [name, text] of Object.entries(plan.files(where))) {
+      mkdirSync(dirname(join(folder, name)), { recursive: true });
+      writeFileSync(join(folder, name), text, { mode: 0o600 });
+    }
     for (const [command = "", ...args] of plan.prepare ?? []) {
       const { status, stdout, stderr } = spawnSync(command, args, { cwd: folder, encoding: "utf8" });
       if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${stdout}${stderr}`);
