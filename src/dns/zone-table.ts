@@ -131,8 +131,8 @@ export class ZoneTable {
 
   #describe(name: Uint8Array, length: number, states: NameStatesWriter): void {
     const instance = this.lookup(name, length);
-    if (instance < 0) return states.add(name, length, undefined, undefined);
-    states.add(name, length, this.addresses.ipv4(instance), this.addresses.ipv6For(instance, name, length));
+    if (instance < 0) states.add(name, length, undefined, undefined);
+    else states.add(name, length, this.addresses.ipv4(instance), this.addresses.ipv6For(instance, name, length));
   }
 
   #findHashed(): number {
