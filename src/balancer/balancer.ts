@@ -8,6 +8,7 @@ import type {
   PastBootstrap,
   PlanReply,
   PlanRequest,
+  PublicationControl,
   RotationReply,
 } from "../control/index.ts";
 import type { ZoneTable } from "../dns/index.ts";
@@ -15,22 +16,24 @@ import type { Clock, Instant, Milliseconds } from "../lib/clock.ts";
 import { errorText, InvalidInput } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { SteadyClock } from "../lib/steady-clock.ts";
-import { epochAt, lookAheadOf, prepareNaming, type Recipe, usesCounter } from "../naming/index.ts";
+import { epochAt, prepareNaming, type Recipe, usesCounter } from "../naming/index.ts";
 import type { AssignmentWriter, Machine } from "../net/index.ts";
-import { type DeviceRow, type NotificationMark, nameSecretOf, type PageOptions, type Storage } from "../storage/index.ts";
-import { Allocation, type AllocationOptions, ANYWHERE, EVEN, type Siting } from "./allocation/index.ts";
+import type { NotificationMark, PageOptions, Storage } from "../storage/index.ts";
+import { Allocation, type AllocationOptions, EVEN } from "./allocation/index.ts";
 import { Audit, type AuditNote } from "./audit.ts";
+import { Brake } from "./brake.ts";
 import { Chores } from "./chores.ts";
 import { CollisionWatch } from "./collision-watch.ts";
 import { Departures } from "./departures.ts";
-import { atHome, type Device, NOWHERE, nextProgress, type Progress } from "./device.ts";
+import { type Device, nextProgress } from "./device.ts";
 import { Epochs } from "./epochs.ts";
 import { Feed } from "./feed.ts";
 import { Fleet } from "./fleet.ts";
 import { History } from "./history.ts";
-import { factsOf, type ImportOptions, importDevices } from "./import.ts";
+import { type ImportOptions, importDevices } from "./import.ts";
 import { Inbox } from "./inbox.ts";
 import { type Instance, Instances } from "./instances.ts";
+import { loadDevices } from "./loading.ts";
 import { Membership, type ReturnPolicy } from "./membership.ts";
 import { planNext } from "./planner.ts";
 import { Profiles, type ReadProfile } from "./profiles.ts";
@@ -62,6 +65,10 @@ export interface BalancerOptions {
   /** How devices are allocated to instances (B3); evenly if absent. */
   readonly allocation?: AllocationOptions;
   readonly readProfile: ReadProfile;
+  /** The share (0-1) of what is live that may be taken away or changed at one stroke without a word; 0.3 if absent. */
+  readonly brake?: number | undefined;
+  /** What brings the names to a registry that is another server; absent where the table is all there is. */
+  readonly publication?: PublicationControl | undefined;
   /** Which completed devices are pending again, and when (B14); without rules only those that an operator says. */
   readonly rearm?: readonly RearmRule[];
   readonly clock: Clock;
@@ -90,6 +97,7 @@ export class Balancer implements Machine {
   readonly membership: Membership;
   readonly inbox: Inbox;
   readonly audit: Audit;
+  readonly brake: Brake;
   readonly rearming: Rearming;
   readonly #options: BalancerOptions;
   /** Measures spans: it never goes back. */
@@ -125,6 +133,7 @@ export class Balancer implements Machine {
     const allocation = new Allocation(options.allocation ?? EVEN, log);
     const spreader = new Spreader({ ...options, fleet, instances, publisher, registrar, allocation });
     const audit = new Audit(options.storage.audit, clock, log);
+    const brake = new Brake({ ...options, audit, time });
     const rules = options.rearm ?? [];
     const rearming = new Rearming({ ...options, rules, fleet, registrar, spreader, turns, audit, time });
     const profiles = new Profiles(options);
@@ -154,6 +163,7 @@ export class Balancer implements Machine {
       rotate: (reason) => this.#chores.start(`rotating as ${reason}`, () => this.rotate(reason, "instance")),
     });
     this.audit = audit;
+    this.brake = brake;
     this.rearming = rearming;
     this.inbox = new Inbox({ ...options, fleet, registrar, history, rearming, turns }, marks);
     checkZone(namer.parentDomain, table.zone);
@@ -170,7 +180,7 @@ export class Balancer implements Machine {
     const balancer = new Balancer(options, await storage.devices.marks());
     await balancer.membership.load();
     await balancer.#profiles.load();
-    for await (const rows of storage.devices.all(2000)) for (const row of rows) balancer.#load(row);
+    await loadDevices({ ...options, ...balancer.#import });
     await balancer.inTurn(() => balancer.#spreader.rehome());
     await balancer.#followEpochs(({ progress }) => progress.state !== "completed");
     const { fleet, instances } = balancer;
@@ -182,6 +192,10 @@ export class Balancer implements Machine {
   /** The terms an instance registers on. */
   get heartbeat(): Milliseconds {
     return this.#options.heartbeat;
+  }
+
+  get publication(): PublicationControl | undefined {
+    return this.#options.publication;
   }
 
   get zone(): string {
@@ -207,6 +221,7 @@ export class Balancer implements Machine {
     if (this.registrar.unsaved > 0) chores.start("storing allocations", () => this.#saveAll());
     if (this.rearming.due) chores.start("re-arming devices", () => this.rearming.scan());
     if (this.audit.unsaved > 0) chores.start("storing the audit log", () => this.audit.save());
+    this.brake.watch();
     const { up, down } = this.epochs.due;
     if (up.length > 0) chores.start("regenerating names", () => this.#regenerate());
     else if (down.length > 0) chores.start("regenerating names", () => this.#followEpochs());
@@ -315,34 +330,6 @@ export class Balancer implements Machine {
     this.#chores.start("storing the audit log", () => this.audit.save());
     await this.#chores.idle();
     await this.#turns.idle();
-  }
-
-  #load(row: DeviceRow): void {
-    const { state, session, commencedAt, completedAt, attempts, failures, counter } = row;
-    const instance = row.instance === null ? undefined : this.instances.meet(row.instance);
-    const home = instance?.index ?? NOWHERE;
-    const failure = row.failure as Progress["failure"];
-    // The recipe may look ahead less far than before.
-    const skipped = Math.min(row.skipped, lookAheadOf(this.#options.recipe));
-    const progress: Progress = { state, home, session, commencedAt, completedAt, attempts, failures, failure, counter, skipped };
-    const device = this.fleet.add(factsOf(row, this.#siting(row)), state === "pending" ? atHome(progress, home) : progress);
-    try {
-      this.publisher.learn(device.row, this.publisher.keyFor(row.endpoint, nameSecretOf(row), this.epochs.wanted[0] ?? {}));
-    } catch (error) {
-      this.#options.log.error({ endpoint: row.endpoint, error: errorText(error) }, "a device cannot be named by this recipe");
-    }
-    // Its instance was lost just before the balancer ended.
-    if (instance?.alive !== true) this.registrar.change(device, nextProgress(progress, { kind: "instance-lost" }));
-  }
-
-  /** What says where it is to be served may have become another than when it was imported. */
-  #siting(row: DeviceRow): Siting {
-    try {
-      return this.#allocation.siter.siting(row);
-    } catch (error) {
-      this.#options.log.error({ endpoint: row.endpoint, error: errorText(error) }, "a device may be served anywhere");
-      return ANYWHERE;
-    }
   }
 
   #fleetEvent(): Extract<AssignmentEvent, { type: "fleet" }> {

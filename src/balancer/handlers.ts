@@ -4,6 +4,7 @@ import { type ControlHandlers, NotFound } from "../net/index.ts";
 import type { Balancer } from "./balancer.ts";
 import type { Device } from "./device.ts";
 import { assignmentOf } from "./feed.ts";
+import { statusOf } from "./status.ts";
 
 /** The control API as the balancer answers it. */
 export function controlHandlers(balancer: Balancer): ControlHandlers {
@@ -59,14 +60,12 @@ export function controlHandlers(balancer: Balancer): ControlHandlers {
     rearm: ({ body }) => balancer.rearming.byHand(body),
     audit: ({ query }) => balancer.audit.page(query),
     plan: ({ body }) => balancer.plan(body),
-    status: () => ({
-      zone: balancer.zone,
-      devices: balancer.fleet.counts,
-      instances: balancer.instances.serving().length,
-      admission: balancer.instances.admission,
-      epochs: balancer.epochs.views(),
-      collisions: balancer.publisher.collisions,
-    }),
+    status: () => statusOf(balancer),
+    confirm: () => balancer.brake.confirm(),
+    compare: async () => {
+      await balancer.publication?.compare();
+      return {};
+    },
     assignments: (id, signal) => {
       if (balancer.instances.get(id)?.alive !== true) throw notRegistered(id);
       return (write) => void balancer.stream(id, write, signal);

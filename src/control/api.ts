@@ -29,6 +29,7 @@ import {
 } from "./instance.ts";
 import { type NotificationBatch, NotificationBatchSchema } from "./notification.ts";
 import { type PlanReply, PlanReplySchema, type PlanRequest, PlanRequestSchema } from "./plan.ts";
+import { type ConfirmationReply, ConfirmationReplySchema } from "./publication.ts";
 import { type Rearming, type RearmingReply, RearmingReplySchema, RearmingSchema } from "./rearming.ts";
 import {
   type FleetStatus,
@@ -78,6 +79,8 @@ export interface ControlApi {
   rotate: Operation<None, None, Rotation, RotationReply>;
   plan: Operation<None, None, PlanRequest, PlanReply>;
   rearm: Operation<None, None, Rearming, RearmingReply>;
+  confirm: Operation<None, None, undefined, ConfirmationReply>;
+  compare: Operation<None, None, undefined, Done>;
   audit: Operation<None, AuditQuery, undefined, AuditPage>;
   status: Operation<None, None, undefined, FleetStatus>;
 }
@@ -212,6 +215,20 @@ export const ROUTES: { readonly [Name in keyof ControlApi]: Route<ControlApi[Nam
     summary: "Lets completed devices bootstrap again; they get names at once",
     body: RearmingSchema,
     reply: RearmingReplySchema,
+  },
+  confirm: {
+    method: "POST",
+    path: "/v1/confirmations",
+    role: "operator",
+    summary: "Confirms everything that is held as it would change too much of what is live",
+    reply: ConfirmationReplySchema,
+  },
+  compare: {
+    method: "POST",
+    path: "/v1/comparisons",
+    role: "operator",
+    summary: "Compares all there is in the registry with what should be, and mends it",
+    reply: done,
   },
   audit: {
     method: "GET",

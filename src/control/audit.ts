@@ -13,7 +13,10 @@ export type AuditKind =
   | "instance-left"
   | "instance-probation"
   | "instance-override"
-  | "instance-drain";
+  | "instance-drain"
+  | "held"
+  | "confirmed"
+  | "fenced";
 
 const AUDIT_KINDS: readonly [AuditKind, ...AuditKind[]] = [
   "rotation",
@@ -28,12 +31,23 @@ const AUDIT_KINDS: readonly [AuditKind, ...AuditKind[]] = [
   "instance-probation",
   "instance-override",
   "instance-drain",
+  "held",
+  "confirmed",
+  "fenced",
 ];
 
-/** What set a change off: a person, the clock, a suspected leak of names, a rule of the configuration, an instance, a source. */
-export type AuditTrigger = "operator" | "timer" | "leak" | "rule" | "instance" | "source";
+/** What set a change off: a person, the clock, a suspected leak of names, a rule of the configuration, an instance, a source, the balancer itself. */
+export type AuditTrigger = "operator" | "timer" | "leak" | "rule" | "instance" | "source" | "balancer";
 
-const AUDIT_TRIGGERS: readonly [AuditTrigger, ...AuditTrigger[]] = ["operator", "timer", "leak", "rule", "instance", "source"];
+const AUDIT_TRIGGERS: readonly [AuditTrigger, ...AuditTrigger[]] = [
+  "operator",
+  "timer",
+  "leak",
+  "rule",
+  "instance",
+  "source",
+  "balancer",
+];
 
 /** One change of the fleet's names or allocation, and why. It never holds live names or keys. */
 export interface AuditEntry {

@@ -6,6 +6,7 @@ export * from "./instance.ts";
 export * from "./notification.ts";
 export * from "./openapi.ts";
 export * from "./plan.ts";
+export * from "./publication.ts";
 export * from "./rearming.ts";
 export * from "./security-mode.ts";
 export * from "./status.ts";

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type HeldChange, HeldChangeSchema, type PublicationStatus, PublicationStatusSchema } from "./publication.ts";
 
 /** Why names are regenerated now, for the log and the audit log. */
 export interface Rotation {
@@ -48,6 +49,12 @@ export interface FleetStatus {
   readonly epochs: readonly EpochView[];
   /** Names that several devices share (N10). */
   readonly collisions: number;
+  /** How names get to the registry; null before that has begun. */
+  readonly publication: PublicationStatus | null;
+  /** What waits for somebody to confirm it. */
+  readonly held: readonly HeldChange[];
+  /** What an operator should know of the fleet as it is now. */
+  readonly warnings: readonly string[];
 }
 
 const count: z.ZodType<number> = z.number().int().min(0);
@@ -69,4 +76,7 @@ export const FleetStatusSchema: z.ZodType<FleetStatus> = z.strictObject({
   admission: z.strictObject({ handshakesPerSecond: z.number().min(0), sessions: count, turnedAway: count, full: count }),
   epochs: z.array(z.strictObject({ value: z.number(), start: z.number().nullable(), end: z.number().nullable(), names: count })),
   collisions: count,
+  publication: PublicationStatusSchema.nullable(),
+  held: z.array(HeldChangeSchema),
+  warnings: z.array(z.string()),
 });

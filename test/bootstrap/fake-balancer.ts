@@ -142,6 +142,8 @@ export class FakeBalancer {
       rearm: unused,
       plan: unused,
       audit: unused,
+      confirm: unused,
+      compare: unused,
       status: unused,
       assignments: (_id, signal) => (write) => {
         this.#streams.add(write);
