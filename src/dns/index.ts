@@ -19,6 +19,7 @@ export { type PriorMac, refuseTsig, signTsig, TsigError, tsigKeyName, verifyTsig
 export type * from "./tsig-key.ts";
 export { readTsig, TSIG_ERROR, type TsigRecord } from "./tsig-record.ts";
 export { TsigStream } from "./tsig-stream.ts";
+export * from "./update.ts";
 export { MalformedMessage } from "./wire-name.ts";
 export { type FixedName, type NameserverHost, prepareZone, setSerial, type Zone, type ZoneOptions } from "./zone.ts";
 export { ZoneContents } from "./zone-contents.ts";

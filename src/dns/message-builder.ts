@@ -69,9 +69,8 @@ export class MessageBuilder {
 
   #name(name: Uint8Array): void {
     const relative = this.#zone === undefined ? -1 : relativeLength(name, name.length, this.#zone);
-    if (relative < 0) return this.#put(name);
-    this.#put(name.subarray(0, relative));
-    this.#uint16(QUESTION_NAME);
+    this.#put(relative < 0 ? name : name.subarray(0, relative));
+    if (relative >= 0) this.#uint16(QUESTION_NAME);
   }
 
   #count(at: number): void {
