@@ -18,11 +18,12 @@ const MAX_TEXT = 255;
 
 /**
  * What must hold, or the server changes nothing (RFC 2136 section 2.4). Names are relative to the zone, as in `NameState`; the
- * zone's own is empty. `texts`: the TXT records of the name are exactly these, else NXRRSET. `rrset` and `no-rrset`: there
- * are records of the type, or none (NXRRSET, YXRRSET). `name` and `no-name`: any at all, or none (NXDOMAIN, YXDOMAIN).
+ * zone's own is empty. `records`: those of the name and type are exactly these, one or more, in any order and with any TTL, else
+ * NXRRSET. `rrset` and `no-rrset`: there are records of the type, or none (NXRRSET, YXRRSET). `name` and `no-name`: any at
+ * all, or none (NXDOMAIN, YXDOMAIN).
  */
 export type Prerequisite =
-  | { readonly is: "texts"; readonly name: Uint8Array; readonly texts: readonly string[] }
+  | { readonly is: "records"; readonly name: Uint8Array; readonly type: number; readonly data: readonly Uint8Array[] }
   | { readonly is: "rrset" | "no-rrset"; readonly name: Uint8Array; readonly type: number }
   | { readonly is: "name" | "no-name"; readonly name: Uint8Array };
 
@@ -32,11 +33,14 @@ export interface NameChange extends NameState {
   readonly held?: Pick<NameState, "ipv4" | "ipv6">;
 }
 
-/** TXT records of a name: these take the place of all there were; none deletes them. */
-export interface TextChange {
+/** One record that comes to its RRset, or goes from it; others of the name and type stay. */
+export interface RecordChange {
+  readonly does: "add" | "delete";
   /** Relative to the zone; the zone's own is empty. */
   readonly name: Uint8Array;
-  readonly texts: readonly string[];
+  readonly type: number;
+  readonly data: Uint8Array;
+  /** Of the whole RRset then (RFC 2181 section 5.2); of no account where it goes. */
   readonly ttl: Seconds;
 }
 
@@ -48,7 +52,8 @@ export interface UpdateOptions {
   /** Of the addresses. */
   readonly ttl: Seconds;
   readonly prerequisites?: readonly Prerequisite[];
-  readonly texts?: readonly TextChange[];
+  /** Changes of single records, before those of the addresses. */
+  readonly records?: readonly RecordChange[];
 }
 
 /**
@@ -66,8 +71,8 @@ export class UpdateWriter {
   /** Where the name of the change at hand stands already, to be pointed to. */
   #ownerAt = 0;
 
-  /** @throws InternalError if prerequisites and texts alone do not fit */
-  constructor({ id, zone, ttl, prerequisites = [], texts = [] }: UpdateOptions) {
+  /** @throws InternalError if prerequisites and records alone do not fit */
+  constructor({ id, zone, ttl, prerequisites = [], records = [] }: UpdateOptions) {
     this.#ttl = ttl;
     this.#view.setUint16(0, id);
     this.#view.setUint16(2, OPCODE.UPDATE << 11);
@@ -76,7 +81,7 @@ export class UpdateWriter {
     this.#uint16(TYPE.SOA);
     this.#uint16(CLASS_IN);
     for (const prerequisite of prerequisites) this.#prerequisite(prerequisite);
-    for (const text of texts) this.#text(text);
+    for (const record of records) this.#change(record);
   }
 
   /** How many names it changes. */
@@ -110,9 +115,9 @@ export class UpdateWriter {
 
   #prerequisite(condition: Prerequisite): void {
     this.#ownerAt = 0;
-    if (condition.is === "texts") {
-      for (const text of condition.texts) this.#record(condition.name, TYPE.TXT, CLASS_IN, 0, textData(text));
-      this.#prerequisites += condition.texts.length;
+    if (condition.is === "records") {
+      for (const data of condition.data) this.#record(condition.name, condition.type, CLASS_IN, 0, data);
+      this.#prerequisites += condition.data.length;
       return;
     }
     const wanted = condition.is === "rrset" || condition.is === "name";
@@ -121,10 +126,11 @@ export class UpdateWriter {
     this.#prerequisites++;
   }
 
-  #text({ name, texts, ttl }: TextChange): void {
+  /** Adds a record (RFC 2136 section 2.5.1), or deletes just this one (section 2.5.4). */
+  #change({ does, name, type, data, ttl }: RecordChange): void {
     this.#ownerAt = 0;
-    this.#delete(name, TYPE.TXT);
-    for (const text of texts) this.#insert(name, TYPE.TXT, ttl, textData(text));
+    this.#record(name, type, does === "add" ? CLASS_IN : CLASS_NONE, does === "add" ? ttl : 0, data);
+    this.#updates++;
   }
 
   /** Deletes an RRset (RFC 2136 section 2.5.2). */
