@@ -1,4 +1,4 @@
-export { ipv4Bytes, ipv6Bytes } from "./address.ts";
+export { ipv4Bytes, ipv6Bytes, ipv6Text } from "./address.ts";
 export { AnswerWriter } from "./answer.ts";
 export { Chaskey } from "./chaskey.ts";
 export * from "./constants.ts";
@@ -7,7 +7,7 @@ export type { Generation } from "./generation.ts";
 export type { AddressTable, InstanceAddresses } from "./instance-addresses.ts";
 export * from "./message.ts";
 export * from "./message-builder.ts";
-export { nameToWire, relativeLength } from "./name.ts";
+export { lowerCase, nameToWire, relativeLength } from "./name.ts";
 export { type NameState, NameStatesWriter, packNameStates, readNameStates } from "./name-states.ts";
 export { isWithin, type Prefix, parsePrefix } from "./prefix.ts";
 export { Query, type QueryKind } from "./query.ts";

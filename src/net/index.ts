@@ -1,7 +1,12 @@
+export { DnsConnection, randomMessageId } from "./dns-connection.ts";
+export { DnsFailure, type DnsServer } from "./dns-failure.ts";
+export { DnsFrames, framed } from "./dns-frames.ts";
+export { askUdp } from "./dns-udp.ts";
 export * from "./http-client.ts";
 export * from "./http-server.ts";
 export * from "./impaired-udp.ts";
 export * from "./json-client.ts";
+export * from "./prefix-udp.ts";
 export * from "./resolve.ts";
 export * from "./system.ts";
 export * from "./tcp.ts";
