@@ -12,15 +12,10 @@ import {
 } from "../dns/index.ts";
 import { errorText } from "../lib/errors.ts";
 import type { Random } from "../lib/random.ts";
-
-/** A name server, its address literal. */
-export interface ServerAddress {
-  readonly address: string;
-  readonly port: number;
-}
+import type { DnsServer } from "../net/index.ts";
 
 /** Sends one message and gives the answer to it; rejects if none comes in time. */
-export type Ask = (server: ServerAddress, message: Uint8Array) => Promise<Uint8Array>;
+export type Ask = (server: DnsServer, message: Uint8Array) => Promise<Uint8Array>;
 
 /** A change that was published, by which it can be told whether a server has it. */
 export interface Mark {
@@ -43,7 +38,7 @@ export interface Observation {
 export interface ObserveOptions {
   readonly ask: Ask;
   readonly random: Random;
-  readonly server: ServerAddress;
+  readonly server: DnsServer;
   /** Name of the zone, as text and in wire form. */
   readonly zone: string;
   readonly wire: Uint8Array;

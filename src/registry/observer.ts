@@ -3,15 +3,15 @@ import { addressAndPort } from "../lib/address.ts";
 import type { Clock, Instant, Milliseconds } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
-import type { Machine } from "../net/index.ts";
-import { type Ask, type Mark, type Observation, observe, type ServerAddress } from "./observation.ts";
+import type { DnsServer, Machine } from "../net/index.ts";
+import { type Ask, type Mark, type Observation, observe } from "./observation.ts";
 
 /** Options of {@link Observer}. */
 export interface ObserverOptions {
   /** The zone's name. */
   readonly zone: string;
   /** The servers that devices' resolvers ask, and those in between. */
-  readonly servers: readonly ServerAddress[];
+  readonly servers: readonly DnsServer[];
   readonly clock: Clock;
   /** Of the ids of queries. */
   readonly random: Random;
@@ -35,7 +35,7 @@ interface Change extends Mark {
 }
 
 interface Watched {
-  readonly server: ServerAddress;
+  readonly server: DnsServer;
   readonly name: string;
   serial: number | null;
   fault: string | null;
@@ -107,7 +107,8 @@ export class Observer implements Machine {
 
   /** A change was written to the registry: now the servers are to have it. Changes come in their order. */
   published({ at, serial, samples }: Published): void {
-    if (this.#watched.length === 0 || this.#closed) return;
+    const tells = serial !== null || samples.length > 0;
+    if (this.#watched.length === 0 || this.#closed || !tells) return;
     const copies = samples.map(({ name, ipv4, ipv6 }) => ({
       name: name.slice(),
       ipv4: ipv4?.slice(),
