@@ -9,6 +9,7 @@ export * from "./message.ts";
 export * from "./message-builder.ts";
 export { lowerCase, nameToWire, relativeLength } from "./name.ts";
 export { type NameState, NameStatesWriter, packNameStates, readNameStates } from "./name-states.ts";
+export { NameTable } from "./name-table.ts";
 export { isWithin, type Prefix, parsePrefix } from "./prefix.ts";
 export { Query, type QueryKind } from "./query.ts";
 export * from "./rcode.ts";

@@ -1,4 +1,4 @@
-import type { Instant, Milliseconds } from "../lib/clock.ts";
+import type { Milliseconds } from "../lib/clock.ts";
 import { BerthError } from "../lib/errors.ts";
 
 /** How names get to the servers that devices' resolvers ask (spec R2-R4). */
@@ -44,27 +44,6 @@ export interface ServerView {
   readonly lag: Milliseconds;
   /** What is wrong with it, in words; null if nothing is. */
   readonly problem: string | null;
-}
-
-/** What is published, as an operator sees it. */
-export interface PublicationView {
-  readonly registry: RegistryKind;
-  /**
-   * `following`: all is well. `behind`: changes wait. `failing`: the registry does not take them. `held`: they wait for somebody
-   * to confirm them. `fenced`: another balancer leads. `waiting`: the lease is not ours.
-   */
-  readonly state: "following" | "behind" | "failing" | "held" | "fenced" | "waiting";
-  /** Names in the registry. */
-  readonly names: number;
-  /** Changes that wait to be written, about. */
-  readonly waiting: number;
-  /** Since when the oldest of them waits, ms; null if none does. */
-  readonly since: Instant | null;
-  /** How long the last change that was observed took from its decision until all servers had it, ms; null before the first. */
-  readonly lastLag: Milliseconds | null;
-  readonly servers: readonly ServerView[];
-  /** Why the state is what it is, in words; null while following. */
-  readonly explanation: string | null;
 }
 
 /** What a registry did with what it was given. */

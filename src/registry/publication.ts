@@ -1,0 +1,267 @@
+import type { PublicationControl, PublicationStatus } from "../control/index.ts";
+import {
+  type Registry,
+  RegistryFenced,
+  RegistryHeld,
+  type RegistryKind,
+  RegistryRefused,
+  sampleStates,
+  type Written,
+  type ZoneFeed,
+} from "../dns/index.ts";
+import type { Clock, Instant, Milliseconds } from "../lib/clock.ts";
+import { errorText } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Machine } from "../net/index.ts";
+import type { ComparisonBrakeOptions } from "./comparison-brake.ts";
+import { ComparisonBrake } from "./comparison-brake.ts";
+import type { Observer } from "./observer.ts";
+
+/** What is to be put down about publication in the audit log. */
+export type PublicationNote = (kind: "held" | "confirmed" | "fenced", reason: string, counts: Record<string, number>) => void;
+
+/** Options of {@link Publication}. */
+export interface PublicationOptions extends Pick<ComparisonBrakeOptions, "store" | "steps" | "brake"> {
+  readonly kind: Exclude<RegistryKind, "embedded">;
+  /** Of the zone table that is to be published. */
+  readonly feed: ZoneFeed;
+  /** How many names the zone table has. */
+  readonly size: () => number;
+  readonly registry: Registry;
+  readonly observer: Observer;
+  /** Whether this balancer leads (spec R6). */
+  readonly mayWrite: () => boolean;
+  /** From one write to the next at least. */
+  readonly pace: Milliseconds;
+  /** Names in one write at most. */
+  readonly largest: number;
+  readonly note: PublicationNote;
+  readonly clock: Clock;
+  readonly breathe: () => Promise<void>;
+  readonly log: Logger;
+}
+
+/** What is done next. */
+type Phase =
+  /** All that the registry has is compared with what it should have: at start, on demand, and after a fault. */
+  { readonly is: "comparing" } | { readonly is: "following" } | { readonly is: "held" | "fenced"; readonly why: string };
+
+/** Names looked up at a stretch: about a millisecond. */
+const SLICE = 1000;
+const RETRY_FIRST: Milliseconds = 500;
+const RETRY_LAST: Milliseconds = 15_000;
+const TICK: Milliseconds = 50;
+
+/**
+ * Brings what changes in the zone table into a registry, sees to it that only the balancer that leads does so, and knows what
+ * is published. A machine: whoever has it calls `tick`.
+ */
+export class Publication implements Machine, PublicationControl {
+  readonly #options: PublicationOptions;
+  readonly #brake: ComparisonBrake;
+  #phase: Phase = { is: "comparing" };
+  /** Why the registry does not take changes now; null if it does. */
+  #fault: string | null = null;
+  #retryIn: Milliseconds = RETRY_FIRST;
+  #notBefore: Instant = 0;
+  /** Since when changes wait that are not written. */
+  #since: Instant | undefined;
+  #names = 0;
+  /** Names in the write that is under way. */
+  #underWay = 0;
+  #confirmed = false;
+  #working: Promise<void> | undefined;
+  #compared: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
+  #closed = false;
+
+  constructor(options: PublicationOptions) {
+    this.#options = options;
+    this.#brake = new ComparisonBrake(options);
+  }
+
+  nextDeadline(): Instant {
+    return this.#options.clock.now() + (this.#working === undefined ? 0 : TICK);
+  }
+
+  tick(): void {
+    const { feed, clock, mayWrite } = this.#options;
+    const now = clock.now();
+    if (feed.pending > 0) this.#since ??= now;
+    const { is } = this.#phase;
+    const idle = is === "held" || is === "fenced" || (is === "following" && feed.pending === 0);
+    if (this.#closed || this.#working !== undefined || idle || now < this.#notBefore || !mayWrite()) return;
+    this.#working = this.#work().finally(() => {
+      this.#working = undefined;
+    });
+  }
+
+  view(): PublicationStatus {
+    const { kind, feed, observer, mayWrite } = this.#options;
+    const waiting = feed.pending + this.#underWay;
+    return {
+      registry: kind,
+      state: this.#state(waiting, mayWrite()),
+      names: this.#names,
+      waiting,
+      since: this.#since ?? null,
+      lastLag: observer.lastLag,
+      servers: [...observer.views()],
+      explanation: this.#explanation(mayWrite()),
+    };
+  }
+
+  async confirm(): Promise<boolean> {
+    if (this.#phase.is !== "held") return false;
+    this.#options.note("confirmed", this.#phase.why, { names: this.#options.size() });
+    this.#confirmed = true;
+    this.#phase = { is: "comparing" };
+    this.#notBefore = 0;
+    return true;
+  }
+
+  /** @throws what the registry says to it; {@link RegistryHeld} too */
+  compare(): Promise<void> {
+    if (this.#phase.is === "held") return Promise.reject(new RegistryRefused("held", this.#phase.why));
+    if (this.#phase.is === "fenced") return Promise.reject(new RegistryFenced("fenced", this.#phase.why));
+    this.#phase = { is: "comparing" };
+    this.#notBefore = 0;
+    return new Promise((resolve, reject) => this.#compared.push({ resolve, reject }));
+  }
+
+  /** Ends what is under way, and gives the registry back. Names stay published. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#working;
+    for (const { reject } of this.#compared.splice(0)) reject(new RegistryRefused("closed", "publication has ended"));
+    this.#options.observer.close();
+    try {
+      await this.#brake.save();
+    } finally {
+      await this.#options.registry.close();
+    }
+  }
+
+  async #work(): Promise<void> {
+    const { clock, log, pace, kind } = this.#options;
+    const comparing = this.#phase.is === "comparing";
+    // Who asks for a comparison while one is under way gets another.
+    const waiting = comparing ? this.#compared.splice(0) : [];
+    try {
+      const written = comparing ? await this.#compare() : await this.#follow();
+      if (this.#fault !== null) log.info({ registry: kind }, "the registry takes changes again");
+      this.#fault = null;
+      this.#retryIn = RETRY_FIRST;
+      this.#names = written.names;
+      this.#notBefore = clock.now() + pace;
+      for (const { resolve } of waiting) resolve();
+      await this.#remember(written.names);
+    } catch (error) {
+      this.#failed(error);
+      for (const { reject } of waiting) reject(error);
+    } finally {
+      this.#underWay = 0;
+    }
+  }
+
+  async #remember(names: number): Promise<void> {
+    const { clock, log } = this.#options;
+    try {
+      await this.#brake.published(names, clock.now());
+    } catch (error) {
+      log.error({ error: errorText(error) }, "what is published could not be written down; it will be the next time");
+    }
+  }
+
+  async #compare(): Promise<Written> {
+    const { feed, registry, observer, size, clock, log, kind } = this.#options;
+    const at = this.#since ?? clock.now();
+    const limit = await this.#brake.limit(size(), this.#confirmed);
+    this.#underWay = size();
+    const written = await registry.replace(this.#inSlices(feed), limit);
+    this.#phase = { is: "following" };
+    this.#confirmed = false;
+    this.#since = undefined;
+    log.info({ registry: kind, ...written }, "the registry has been compared, and holds what it should");
+    observer.published({ at, serial: written.serial, samples: [] });
+    return written;
+  }
+
+  async #follow(): Promise<Written> {
+    const { feed, registry, observer, clock, mayWrite } = this.#options;
+    const at = this.#since ?? clock.now();
+    const states = await this.#gather();
+    const gathered = clock.now();
+    try {
+      // Time has passed, in which another may have taken the lead.
+      if (!mayWrite()) throw new RegistryRefused("lease", "the lease is not ours");
+      const written = await registry.write(states);
+      this.#since = feed.pending > 0 ? gathered : undefined;
+      observer.published({ at, serial: written.serial, samples: sampleStates(states, 5) });
+      return written;
+    } catch (error) {
+      feed.putBack(states);
+      this.#since = at;
+      throw error;
+    }
+  }
+
+  /** What waits, as far as one write takes it. */
+  async #gather(): Promise<Uint8Array> {
+    const { feed, largest, breathe } = this.#options;
+    const parts: Uint8Array[] = [];
+    for (let count = 0; count < largest; count += SLICE) {
+      const states = feed.take(SLICE);
+      if (states === undefined) break;
+      parts.push(states);
+      this.#underWay += SLICE;
+      await breathe();
+    }
+    return Buffer.concat(parts);
+  }
+
+  async *#inSlices(feed: ZoneFeed): AsyncGenerator<Uint8Array> {
+    for (const states of feed.all(SLICE)) {
+      yield states;
+      await this.#options.breathe();
+    }
+  }
+
+  #failed(error: unknown): void {
+    const { clock, log, kind, note } = this.#options;
+    const why = errorText(error);
+    if (error instanceof RegistryHeld) {
+      const { added, changed, removed, held } = error.plan;
+      this.#phase = { is: "held", why };
+      note("held", why, { added, changed, removed, held });
+      log.error({ registry: kind, ...error.plan }, `${why}; nothing is published until somebody confirms it: berth confirm`);
+      return;
+    }
+    if (error instanceof RegistryFenced) {
+      this.#phase = { is: "fenced", why };
+      note("fenced", why, {});
+      log.error({ registry: kind }, `${why}; this balancer publishes nothing any more`);
+      return;
+    }
+    const code = error instanceof Error && "code" in error ? error.code : "internal";
+    // The same trouble is told once, and again when it is another.
+    if (this.#fault !== why) log.error({ registry: kind, code }, `names cannot be published: ${why}`);
+    this.#fault = why;
+    this.#notBefore = clock.now() + this.#retryIn;
+    this.#retryIn = Math.min(RETRY_LAST, this.#retryIn * 2);
+  }
+
+  #state(waiting: number, leads: boolean): PublicationStatus["state"] {
+    const { is } = this.#phase;
+    if (is === "held" || is === "fenced") return is;
+    if (!leads) return "waiting";
+    if (this.#fault !== null) return "failing";
+    return waiting > 0 || is === "comparing" ? "behind" : "following";
+  }
+
+  #explanation(leads: boolean): string | null {
+    if (this.#phase.is === "held" || this.#phase.is === "fenced") return this.#phase.why;
+    if (!leads) return "another balancer holds the lease, or the database cannot be reached to renew it";
+    if (this.#fault !== null) return this.#fault;
+    return this.#phase.is === "comparing" ? "all that the registry has is compared with what it should have" : null;
+  }
+}

@@ -1,0 +1,268 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import {
+  type Registry,
+  RegistryFenced,
+  RegistryHeld,
+  RegistryUnavailable,
+  readNameStates,
+  type Written,
+  ZoneContents,
+  ZoneTable,
+} from "../../src/dns/index.ts";
+import { VirtualClock } from "../../src/lib/clock.ts";
+import type { LogFields } from "../../src/lib/log.ts";
+import { seededRandom } from "../../src/lib/random.ts";
+import { Observer, Publication, type Published } from "../../src/registry/index.ts";
+
+/* Publication follows the zone table into a registry that is a Map here, under a clock that the test moves. */
+
+const ZONE = "bs.example.com";
+const host = (number: number): string => `n${number}.${ZONE}`;
+
+/** A registry that does as it is told to, or throws what it is told to. */
+class FakeRegistry implements Registry {
+  contents = new ZoneContents();
+  readonly writes: number[] = [];
+  fails: Error | undefined;
+  replaced = 0;
+  closed = false;
+
+  async replace(all: AsyncIterable<Uint8Array>, limit: number): Promise<Written> {
+    const desired = new ZoneContents();
+    for await (const states of all) for (const state of readNameStates(states)) desired.set(state);
+    if (this.fails !== undefined) throw this.fails;
+    const removed = [...this.contents.entries()].filter(({ name }) => desired.get(name) === undefined).length;
+    const plan = { added: desired.size, changed: 0, removed, held: this.contents.size };
+    if (removed > limit * this.contents.size) throw new RegistryHeld(`${removed} of ${this.contents.size} names would go`, plan);
+    this.contents = desired;
+    this.replaced++;
+    return { changed: desired.size, serial: null, names: desired.size };
+  }
+
+  async write(states: Uint8Array): Promise<Written> {
+    if (this.fails !== undefined) throw this.fails;
+    const all = [...readNameStates(states)];
+    for (const state of all) this.contents.set(state);
+    this.writes.push(all.length);
+    return { changed: all.length, serial: null, names: this.contents.size };
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+}
+
+/** A zone table, a registry, and what brings the one into the other. */
+class World {
+  readonly clock = new VirtualClock(1_000_000);
+  readonly table = new ZoneTable({ zone: ZONE, seed: new Uint8Array(16).fill(3), followed: true });
+  readonly registry: FakeRegistry;
+  readonly publication: Publication;
+  readonly notes: string[] = [];
+  readonly log: string[] = [];
+  leads = true;
+  steps: readonly string[] = ["1"];
+  saved: Published | undefined;
+
+  constructor(registry: FakeRegistry = new FakeRegistry(), before?: Published) {
+    this.registry = registry;
+    this.saved = before;
+    const { feed } = this.table;
+    assert.ok(feed !== undefined);
+    const keep = (fields: LogFields, message: string): void => void this.log.push(`${message} ${JSON.stringify(fields)}`);
+    const log = { debug: keep, info: keep, warn: keep, error: keep };
+    const ask = (): Promise<never> => Promise.reject(new Error("nobody is asked here"));
+    const observer = new Observer({ zone: ZONE, servers: [], clock: this.clock, random: seededRandom(1), ask, log });
+    this.publication = new Publication({
+      kind: "rfc2136",
+      feed,
+      size: () => this.table.size,
+      registry,
+      observer,
+      mayWrite: () => this.leads,
+      pace: 100,
+      largest: 5000,
+      brake: 0.3,
+      steps: () => this.steps,
+      store: {
+        load: async () => this.saved,
+        save: async (published) => {
+          this.saved = published;
+        },
+      },
+      note: (kind, reason) => this.notes.push(`${kind}: ${reason}`),
+      clock: this.clock,
+      breathe: async () => {},
+      log,
+    });
+    this.table.setInstance(0, { ipv4: "192.0.2.1" });
+    this.table.setInstance(1, { ipv4: "192.0.2.2" });
+    this.table.publish(this.table.beginGeneration(1, 100));
+  }
+
+  set(from: number, to: number, instance: number = 0): void {
+    for (let number = from; number < to; number++) this.table.set(1, host(number), instance);
+  }
+
+  /** Lets time pass until all that can be done is done. */
+  async pass(span: number = 200): Promise<void> {
+    for (let passed = 0; passed < span; passed += 50) {
+      this.clock.advance(50);
+      this.publication.tick();
+      for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+    }
+  }
+}
+
+describe("publication (spec R3, R4)", () => {
+  test("all that the table says is in the registry at first, and what changes later", async () => {
+    const world = new World();
+    world.set(0, 20);
+    assert.equal(world.publication.view().state, "behind");
+    await world.pass();
+    assert.equal(world.registry.contents.size, 20);
+    world.set(20, 30);
+    world.table.delete(1, host(0));
+    await world.pass();
+    assert.equal(world.registry.contents.size, 29);
+    assert.deepEqual(world.registry.writes, [11]);
+    const { state, names, waiting, since } = world.publication.view();
+    assert.deepEqual({ state, names, waiting, since }, { state: "following", names: 29, waiting: 0, since: null });
+  });
+
+  test("an epoch goes in writes of a size that the registry takes", async () => {
+    const world = new World();
+    await world.pass();
+    const epoch = world.table.beginGeneration(2, 12_000);
+    for (let number = 0; number < 12_000; number++) epoch.add(`e${number}.${ZONE}`, number % 2);
+    world.table.publish(epoch);
+    await world.pass(1000);
+    assert.deepEqual(world.registry.writes, [5000, 5000, 2000]);
+    world.table.withdraw(2);
+    await world.pass(1000);
+    assert.equal(world.registry.contents.size, 0);
+  });
+
+  test("what a registry does not take waits, is told once, and goes when it does", async () => {
+    const world = new World();
+    await world.pass();
+    world.registry.fails = new RegistryUnavailable("servfail", "192.0.2.53:53 answers SERVFAIL");
+    const decided = world.clock.now();
+    world.set(0, 5);
+    await world.pass(3000);
+    world.set(5, 7);
+    await world.pass(3000);
+    const { state, waiting, since, explanation } = world.publication.view();
+    assert.deepEqual([state, waiting, explanation], ["failing", 7, "192.0.2.53:53 answers SERVFAIL"]);
+    assert.ok(since !== null && since - decided <= 50);
+    assert.equal(world.log.filter((line) => line.includes("SERVFAIL")).length, 1);
+    world.registry.fails = undefined;
+    await world.pass(20_000);
+    assert.equal(world.registry.contents.size, 7);
+    assert.equal(world.publication.view().state, "following");
+  });
+
+  test("R6: without the lease nothing is written, and all that waits goes when it is back", async () => {
+    const world = new World();
+    await world.pass();
+    world.leads = false;
+    world.set(0, 5);
+    await world.pass(2000);
+    assert.equal(world.registry.contents.size, 0);
+    assert.equal(world.publication.view().state, "waiting");
+    world.leads = true;
+    await world.pass();
+    assert.equal(world.registry.contents.size, 5);
+  });
+
+  test("R6: a balancer that is shut out by another writes nothing any more, and says so", async () => {
+    const world = new World();
+    await world.pass();
+    world.registry.fails = new RegistryFenced("fenced", "another balancer has taken the zone over, with term 8");
+    world.set(0, 5);
+    await world.pass();
+    world.registry.fails = undefined;
+    await world.pass(60_000);
+    assert.equal(world.registry.contents.size, 0);
+    assert.equal(world.publication.view().state, "fenced");
+    assert.deepEqual(world.notes, ["fenced: another balancer has taken the zone over, with term 8"]);
+    await assert.rejects(world.publication.compare(), RegistryFenced);
+  });
+
+  test("a comparison on demand mends what somebody else has changed", async () => {
+    const world = new World();
+    world.set(0, 5);
+    await world.pass();
+    world.registry.contents = new ZoneContents();
+    const compared = world.publication.compare();
+    await world.pass();
+    await compared;
+    assert.equal(world.registry.contents.size, 5);
+  });
+
+  test("closing ends what is under way and gives the registry back", async () => {
+    const world = new World();
+    world.set(0, 5);
+    world.publication.tick();
+    await world.publication.close();
+    assert.equal(world.registry.closed, true);
+    assert.deepEqual(world.saved, { steps: ["1"], names: 5 });
+    world.set(5, 9);
+    await world.pass();
+    assert.equal(world.registry.contents.size, 5);
+  });
+});
+
+describe("the brake of a comparison", () => {
+  const full = async (count: number): Promise<FakeRegistry> => {
+    const world = new World();
+    world.set(0, count);
+    await world.pass();
+    return world.registry;
+  };
+
+  test("a balancer whose devices are gone takes nothing away until somebody confirms it", async () => {
+    const world = new World(await full(100), { steps: ["1"], names: 100 });
+    world.set(0, 60);
+    await world.pass(60_000);
+    assert.equal(world.registry.contents.size, 100);
+    assert.equal(world.publication.view().state, "held");
+    assert.match(world.publication.view().explanation ?? "", /40 of 100 names would go/);
+    assert.ok(world.log.some((line) => line.includes("berth confirm")));
+    assert.equal(await world.publication.confirm(), true);
+    await world.pass();
+    assert.equal(world.registry.contents.size, 60);
+    assert.deepEqual(
+      world.notes.map((note) => note.split(":")[0]),
+      ["held", "confirmed"],
+    );
+  });
+
+  test("names of an epoch that is over go without a word, if there are as many of the next", async () => {
+    const world = new World(await full(100), { steps: ["1"], names: 100 });
+    world.steps = ["2"];
+    world.set(1000, 1060);
+    await world.pass();
+    assert.equal(world.registry.contents.size, 60);
+  });
+
+  test("an epoch's change does not explain that hardly any name is left", async () => {
+    const world = new World(await full(100), { steps: ["1"], names: 100 });
+    world.steps = ["2"];
+    world.set(1000, 1020);
+    await world.pass();
+    assert.equal(world.publication.view().state, "held");
+    assert.equal(world.registry.contents.size, 100);
+    assert.equal(await world.publication.confirm(), true);
+    await world.pass();
+    assert.equal(world.registry.contents.size, 20);
+    assert.equal(await world.publication.confirm(), false, "nothing is held any more");
+  });
+
+  test("where nothing is known of before, what the registry holds of ours is not taken away either", async () => {
+    const world = new World(await full(100));
+    await world.pass();
+    assert.equal(world.publication.view().state, "held");
+  });
+});
