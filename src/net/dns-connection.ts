@@ -121,8 +121,10 @@ export class DnsConnection {
 
   #take(bytes: Buffer): void {
     for (const message of this.#frames.take(bytes)) {
-      if (message.length < HEADER_LENGTH)
-        return this.#fail(this.#says("malformed", `it sent a message of ${message.length} bytes`));
+      if (message.length < HEADER_LENGTH) {
+        this.#fail(this.#says("malformed", `it sent a message of ${message.length} bytes`));
+        break;
+      }
       const waiting = this.#waiting.get(messageId(message));
       if (waiting === undefined || !answers(message, waiting.request)) continue;
       waiting.put(message);
