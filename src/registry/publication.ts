@@ -17,9 +17,6 @@ import type { ComparisonBrakeOptions } from "./comparison-brake.ts";
 import { ComparisonBrake } from "./comparison-brake.ts";
 import type { Observer } from "./observer.ts";
 
-/** What is to be put down about publication in the audit log. */
-export type PublicationNote = (kind: "held" | "confirmed" | "fenced", reason: string, counts: Record<string, number>) => void;
-
 /** Options of {@link Publication}. */
 export interface PublicationOptions extends Pick<ComparisonBrakeOptions, "store" | "steps" | "brake"> {
   readonly kind: Exclude<RegistryKind, "embedded">;
@@ -35,7 +32,6 @@ export interface PublicationOptions extends Pick<ComparisonBrakeOptions, "store"
   readonly pace: Milliseconds;
   /** Names in one write at most. */
   readonly largest: number;
-  readonly note: PublicationNote;
   readonly clock: Clock;
   readonly breathe: () => Promise<void>;
   readonly log: Logger;
@@ -112,7 +108,6 @@ export class Publication implements Machine, PublicationControl {
 
   async confirm(): Promise<boolean> {
     if (this.#phase.is !== "held") return false;
-    this.#options.note("confirmed", this.#phase.why, { names: this.#options.size() });
     this.#confirmed = true;
     this.#phase = { is: "comparing" };
     this.#notBefore = 0;
@@ -227,18 +222,15 @@ export class Publication implements Machine, PublicationControl {
   }
 
   #failed(error: unknown): void {
-    const { clock, log, kind, note } = this.#options;
+    const { clock, log, kind } = this.#options;
     const why = errorText(error);
     if (error instanceof RegistryHeld) {
-      const { added, changed, removed, held } = error.plan;
       this.#phase = { is: "held", why };
-      note("held", why, { added, changed, removed, held });
       log.error({ registry: kind, ...error.plan }, `${why}; nothing is published until somebody confirms it: berth confirm`);
       return;
     }
     if (error instanceof RegistryFenced) {
       this.#phase = { is: "fenced", why };
-      note("fenced", why, {});
       log.error({ registry: kind }, `${why}; this balancer publishes nothing any more`);
       return;
     }

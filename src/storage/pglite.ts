@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { extname, join } from "node:path";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
+import { startThread } from "../lib/start-thread.ts";
 import type { Database, Queryable, SqlParameter, SqlRow } from "./database.ts";
 import { StorageError } from "./errors.ts";
 import { lockFolder } from "./folder-lock.ts";
@@ -17,10 +18,10 @@ interface Waiting {
  * @throws StorageError `storage-locked`, `storage-unavailable`, `storage-full` or `storage-failed`
  */
 export async function openPglite(folder: string | undefined): Promise<Database> {
-  if (folder === undefined) return new PgliteDatabase(await startThread({}), () => {});
+  if (folder === undefined) return new PgliteDatabase(await startEngine({}), () => {});
   const unlock = lockFolder(folder);
   try {
-    return new PgliteDatabase(await startThread({ folder: await prepareFolder(folder) }), unlock);
+    return new PgliteDatabase(await startEngine({ folder: await prepareFolder(folder) }), unlock);
   } catch (error) {
     unlock();
     throw error;
@@ -43,25 +44,14 @@ async function prepareFolder(folder: string): Promise<string> {
   } catch (error) {
     throw storageError(error);
   }
-  const thread = await startThread({ folder: files, createOnly: true });
+  const thread = await startEngine({ folder: files, createOnly: true });
   await thread.terminate();
   rmSync(creating);
   return files;
 }
 
-/**
- * The thread's file is `.js` when built. Node starts no thread from TypeScript, so when run from source a line of
- * JavaScript tells tsx of the new thread first.
- */
-function newThread(task: PgliteTask): Worker {
-  const file = new URL(`./pglite-worker${extname(import.meta.url)}`, import.meta.url);
-  if (extname(file.pathname) === ".js") return new Worker(file, { workerData: task });
-  const start = `import("tsx/esm/api").then(({ register }) => { register(); return import(${JSON.stringify(file.href)}); });`;
-  return new Worker(start, { eval: true, workerData: task });
-}
-
-async function startThread(task: PgliteTask): Promise<Worker> {
-  const worker = newThread(task);
+async function startEngine(task: PgliteTask): Promise<Worker> {
+  const worker = startThread(new URL(`./pglite-worker${extname(import.meta.url)}`, import.meta.url), task);
   const reply = await new Promise<PgliteReply>((resolve) => {
     const stopped = (message: string): void => resolve({ kind: "stopped", failure: { message } });
     worker.once("message", resolve);
