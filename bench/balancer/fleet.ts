@@ -84,6 +84,7 @@ function storageOf(devices: number, instances: number): Storage {
     },
     settings: { get: async () => undefined, put: nothing },
     audit: { add: async () => {}, page: nothing },
+    leases: { take: nothing, renew: nothing, release: nothing },
     close: async () => {},
   };
 }

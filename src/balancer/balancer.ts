@@ -33,6 +33,7 @@ import { History } from "./history.ts";
 import { type ImportOptions, importDevices } from "./import.ts";
 import { Inbox } from "./inbox.ts";
 import { type Instance, Instances } from "./instances.ts";
+import type { Lease } from "./lease.ts";
 import { loadDevices } from "./loading.ts";
 import { Membership, type ReturnPolicy } from "./membership.ts";
 import { planNext } from "./planner.ts";
@@ -196,6 +197,13 @@ export class Balancer implements Machine {
 
   get publication(): PublicationControl | undefined {
     return this.#options.publication;
+  }
+
+  /** Notes whom this balancer has taken the lease from, if that did not give it back (R6). */
+  noteLease({ term, from }: Pick<Lease, "term" | "from">): void {
+    if (from === null) return;
+    const reason = `${from} did not renew its lease; this balancer leads now`;
+    this.audit.note({ kind: "fenced", trigger: "balancer", subject: "lease", reason, counts: { term } });
   }
 
   get zone(): string {

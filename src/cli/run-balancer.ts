@@ -1,7 +1,9 @@
 import { isIP } from "node:net";
-import { Balancer, checkTiming, controlHandlers, SourceFollower } from "../balancer/index.ts";
+import { hostname } from "node:os";
+import { Balancer, checkTiming, controlHandlers, fencedStorage, Lease, SourceFollower } from "../balancer/index.ts";
 import { type NameserverHost, ZoneTable } from "../dns/index.ts";
 import { isLoopback } from "../lib/address.ts";
+import { toHex } from "../lib/bytes.ts";
 import { InvalidInput } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { Nameserver } from "../nameserver/index.ts";
@@ -17,6 +19,8 @@ import { openSources } from "./sources.ts";
 
 /** A running balancer. */
 export interface RunningBalancer {
+  /** Resolves if another balancer has taken the lease: this one changes nothing any more, and is to be stopped. */
+  readonly lost: Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -26,10 +30,11 @@ const DATABASE_VARIABLE = "BERTH_DATABASE_URL";
 const NEWS_TAKES = 30_000;
 
 /**
- * Starts balancer, nameserver and control API.
- * @throws InvalidInput, StorageError, CannotListen
+ * Starts balancer, nameserver and control API. While another balancer leads on the same database, waits.
+ * @param signal gives up waiting
+ * @throws InvalidInput, StorageError, CannotListen, BerthError `aborted`
  */
-export async function runBalancer(config: Config, log: Logger): Promise<RunningBalancer> {
+export async function runBalancer(config: Config, log: Logger, signal?: AbortSignal): Promise<RunningBalancer> {
   const { dns, epochs, rotation, rearm, margins, control, instances, session, zone, recipe } = config;
   const timing = { ttl: dns.ttl, skew: epochs.skew, ...margins, rotateEvery: rotation.every };
   checkTiming(recipe, timing);
@@ -54,12 +59,27 @@ export async function runBalancer(config: Config, log: Logger): Promise<RunningB
   // Whoever takes over with the same database and key gives names the same addresses.
   const addressKey = box.derive("addresses of names within IPv6 prefixes", 16);
   const table = new ZoneTable({ zone, seed: systemRandom.bytes(16), addressKey });
-  const storage = await openStorage(storageOf(config), box);
-  const undo: (() => Promise<void>)[] = [() => storage.close()];
+  const where = storageOf(config);
+  const database = await openStorage(where, box);
+  const undo: (() => Promise<void>)[] = [() => database.close()];
   const stop = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
+    const lease = await Lease.take({
+      storage: database,
+      holder: `${hostname()} ${process.pid} ${toHex(systemRandom.bytes(4))}`,
+      // The folder of an embedded database is open in one process only.
+      exclusive: where.kind !== "postgres",
+      clock: systemClock,
+      log,
+      signal,
+    });
+    undo.push(() => lease.release());
+    const leaseTicker = new Ticker(systemClock, 100);
+    leaseTicker.add(lease);
+    undo.push(async () => leaseTicker.stop());
+    const storage = fencedStorage(database, lease);
     const balancer = await Balancer.start({
       uri: config.uri,
       recipe,
@@ -76,11 +96,13 @@ export async function runBalancer(config: Config, log: Logger): Promise<RunningB
       allocation,
       readProfile,
       rearm: rearm.policy === "always" ? [{ after: 0 }] : rearm.rules,
+      brake: dns.brake,
       clock: systemClock,
       breathe,
       log,
     });
     undo.push(() => balancer.idle());
+    balancer.noteLease(lease);
     for (const { name, profile, warnings } of profiles) {
       await balancer.putProfile(name, profile);
       for (const warning of warnings) log.warn({ profile: name }, warning);
@@ -115,7 +137,7 @@ export async function runBalancer(config: Config, log: Logger): Promise<RunningB
     });
     undo.push(() => server.close());
     log.info({ zone, dns: dns.listen, control: control.listen }, "balancer is up");
-    return { stop };
+    return { stop, lost: new Promise((resolve) => lease.onLost(resolve)) };
   } catch (error) {
     await stop();
     throw error;

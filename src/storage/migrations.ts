@@ -72,6 +72,14 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     // For recipes with a counter; a counter goes up to 2^53-1.
     "alter table device add column counter bigint not null default 0, add column skipped integer not null default 0",
   ],
+  [
+    `create table lease (
+      name text collate "C" primary key,
+      holder text not null,
+      term bigint not null,
+      until timestamptz not null
+    )`,
+  ],
 ];
 
 /** Any number; it keeps two Berths that start at once on one server from migrating at once. */

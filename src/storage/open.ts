@@ -2,6 +2,7 @@ import { createAuditLog } from "./audit-log.ts";
 import type { Database } from "./database.ts";
 import { createDevices } from "./devices.ts";
 import { StorageError } from "./errors.ts";
+import { createLeases } from "./leases.ts";
 import { migrate } from "./migrations.ts";
 import { openPglite } from "./pglite.ts";
 import { openPostgres } from "./postgres.ts";
@@ -34,6 +35,7 @@ export async function openStorage(options: StorageOptions, box: SecretBox): Prom
       instances: createInstances(database),
       settings,
       audit: createAuditLog(database),
+      leases: createLeases(database),
       close: () => database.close(),
     };
   } catch (error) {

@@ -1,5 +1,5 @@
 import type { AuditEntry, PastBootstrap, SecurityMode } from "../control/index.ts";
-import type { Instant } from "../lib/clock.ts";
+import type { Instant, Milliseconds } from "../lib/clock.ts";
 
 /** What a device proves itself with, and what its name is derived from. Sealed in the database. */
 export interface Credentials {
@@ -183,6 +183,29 @@ export interface AuditLog {
   page(options: AuditPageOptions): Promise<AuditEntry[]>;
 }
 
+/** What came of trying to take a lease. */
+export type LeaseTaking =
+  /** It is ours. `term` counts its holders; `from` is the one before, if that did not give it back. */
+  | { readonly taken: true; readonly term: number; readonly from: string | null }
+  /** Another has it, for `left` ms if it is not renewed. */
+  | { readonly taken: false; readonly holder: string; readonly left: Milliseconds };
+
+/**
+ * Leases: at most one holder each at any time, whatever the clocks of those who ask show, as the database's own decides. A
+ * holder is any text that no other has.
+ */
+export interface Leases {
+  /**
+   * Takes a lease for `span` ms, unless another has it. Its term rises with each new holder, and never falls.
+   * @param exclusive nobody else can be there, so who has it is gone
+   */
+  take(name: string, holder: string, span: Milliseconds, exclusive?: boolean): Promise<LeaseTaking>;
+  /** Has it for `span` ms from now on. Returns false if it is another's. One that has run out, and that nobody took, is ours yet. */
+  renew(name: string, holder: string, span: Milliseconds): Promise<boolean>;
+  /** Gives it back, if it is ours. */
+  release(name: string, holder: string): Promise<void>;
+}
+
 /** Berth's database. Every method rejects with a coded error, and then nothing of it was stored. */
 export interface Storage {
   readonly devices: Devices;
@@ -190,5 +213,6 @@ export interface Storage {
   readonly instances: Instances;
   readonly settings: Settings;
   readonly audit: AuditLog;
+  readonly leases: Leases;
   close(): Promise<void>;
 }

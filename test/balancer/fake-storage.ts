@@ -100,6 +100,12 @@ export class FakeStorage implements Storage {
     page: async ({ before = Number.POSITIVE_INFINITY, limit }) => this.#audit.filter(({ id }) => id < before).slice(0, limit),
   };
 
+  readonly leases: Storage["leases"] = {
+    take: async () => ({ taken: true, term: 1, from: null }),
+    renew: async () => true,
+    release: async () => {},
+  };
+
   async close(): Promise<void> {}
 
   async #write(): Promise<void> {

@@ -128,7 +128,7 @@ export function storageContract(makeSubject: () => Promise<Subject>): void {
     await storage.devices.import(devices(3), NOW);
     await whileClosed(async () => {
       await subject.sql("alter table device drop column mode, drop column history, drop column counter, drop column skipped");
-      await subject.sql("drop table audit");
+      await subject.sql("drop table audit, lease");
       await subject.sql("delete from berth_schema where version > 1");
     });
     const rows = (await collect(storage.devices.all())).flat();
@@ -427,6 +427,52 @@ export function storageContract(makeSubject: () => Promise<Subject>): void {
     assert.equal((await storage.devices.get(endpointOf(0)))?.endpoint, endpointOf(0));
     await assert.rejects(storage.devices.get(endpointOf(1)), { code: "storage-sealed-damaged" });
     await storage.devices.remove([endpointOf(1)]);
+  });
+
+  test("a lease has one holder at a time, by the database's clock; each new one has a higher term (R6)", async () => {
+    const { leases } = storage;
+    assert.deepEqual(await leases.take("a", "one", 60_000), { taken: true, term: 1, from: null });
+    const refused = await leases.take("a", "two", 60_000);
+    assert.equal(refused.taken, false);
+    if (refused.taken) return;
+    assert.equal(refused.holder, "one");
+    assert.ok(refused.left > 50_000 && refused.left <= 60_000, String(refused.left));
+    assert.deepEqual(await leases.take("a", "one", 60_000), { taken: true, term: 1, from: null }, "it is its own already");
+    assert.deepEqual(await leases.take("b", "two", 60_000), { taken: true, term: 1, from: null }, "another lease");
+    assert.equal(await leases.renew("a", "two", 60_000), false);
+    await leases.release("a", "two");
+    assert.equal(await leases.renew("a", "one", 60_000), true);
+    await leases.release("a", "one");
+    assert.equal(await leases.renew("a", "one", 60_000), false);
+    await reopen();
+    assert.deepEqual(await storage.leases.take("a", "two", 60_000), { taken: true, term: 2, from: null });
+  });
+
+  test("a lease that has run out is its holder's until another takes it; that one is told whose it was (R6)", async () => {
+    const { leases } = storage;
+    await leases.take("c", "one", 0);
+    assert.equal(await leases.renew("c", "one", 0), true);
+    assert.deepEqual(await leases.take("c", "two", 60_000), { taken: true, term: 2, from: "one" });
+    assert.equal(await leases.renew("c", "one", 60_000), false);
+    assert.deepEqual(
+      await leases.take("c", "three", 60_000, true),
+      { taken: true, term: 3, from: "two" },
+      "it is known to be gone",
+    );
+  });
+
+  test("of many that ask for a lease at once one has it (R6)", async () => {
+    for (const [name, span] of [
+      ["d", 60_000],
+      ["d", 60_000],
+      ["e", 0],
+    ] as const) {
+      const all = await Promise.all(Array.from({ length: 8 }, (_, number) => storage.leases.take(name, `${number}`, span)));
+      const terms = all.flatMap((each) => (each.taken ? [each.term] : []));
+      // One that has run out at once goes from hand to hand, each time with a term of its own.
+      assert.equal(new Set(terms).size, terms.length);
+      if (span > 0) assert.ok(terms.length <= 1, String(terms));
+    }
   });
 
   test("a schema from the future is refused", async () => {
