@@ -42,3 +42,23 @@ function groups(half: string, whole: string): number[] {
 function notIpv6(text: string): InvalidInput {
   return new InvalidInput(`"${text}" is not an IPv6 address`);
 }
+
+/** An IPv6 address as RFC 5952 writes it. @param bytes holds its sixteen bytes at `at` */
+export function ipv6Text(bytes: Uint8Array, at = 0): string {
+  let [longest, start] = [1, 8];
+  for (let group = 0, zeros = 0; group < 8; group++) {
+    zeros = bytes[at + 2 * group] === 0 && bytes[at + 2 * group + 1] === 0 ? zeros + 1 : 0;
+    if (zeros > longest) [longest, start] = [zeros, group - zeros + 1];
+  }
+  let text = "";
+  for (let group = 0; group < 8; group++) {
+    if (group === start) {
+      text += "::";
+      group += longest - 1;
+    } else {
+      if (text !== "" && !text.endsWith("::")) text += ":";
+      text += (((bytes[at + 2 * group] as number) << 8) | (bytes[at + 2 * group + 1] as number)).toString(16);
+    }
+  }
+  return text;
+}

@@ -36,9 +36,13 @@ export function parsePrefix(text: string): Prefix {
   return { first, free };
 }
 
-/** Whether an address of 16 bytes lies within the prefix. */
-export function isWithin(address: Uint8Array, { first, free }: Prefix): boolean {
-  return first.every((byte, index) => ((byte ^ (address[index] as number)) & ~(free[index] as number)) === 0);
+/** Whether the address in the 16 bytes from `bytes[at]` lies within the prefix. */
+export function isWithin(bytes: Uint8Array, at: number, { first, free }: Prefix): boolean {
+  for (let index = 0; index < 16; index++) {
+    const differs = (first[index] as number) ^ (bytes[at + index] as number);
+    if ((differs & ~(free[index] as number)) !== 0) return false;
+  }
+  return true;
 }
 
 /**

@@ -2,15 +2,18 @@ import { createSocket, type RemoteInfo } from "node:dgram";
 import { isIP } from "node:net";
 import { BerthError } from "../lib/errors.ts";
 
-/** Called for each datagram; `bytes` is the caller's to keep. */
-export type DatagramHandler = (bytes: Uint8Array, address: string, port: number) => void;
+/**
+ * Called for each datagram; `bytes` is the caller's to keep.
+ * @param local the address it was sent to, on a socket that has many; to be given to `send` for the answer
+ */
+export type DatagramHandler = (bytes: Uint8Array, address: string, port: number, local?: string) => void;
 
 /** A bound UDP socket. */
 export interface UdpSocket {
   readonly address: string;
   readonly port: number;
   /** Sends without waiting. What cannot be sent is lost, as datagrams are. */
-  send(bytes: Uint8Array, port: number, address: string): void;
+  send(bytes: Uint8Array, port: number, address: string, local?: string): void;
   close(): Promise<void>;
 }
 

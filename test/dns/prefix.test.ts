@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ipv6Bytes, isWithin, nameToWire, parsePrefix, ZoneTable } from "../../src/dns/index.ts";
+import { ipv6Bytes, ipv6Text, isWithin, nameToWire, parsePrefix, ZoneTable } from "../../src/dns/index.ts";
 
 const KEY = Uint8Array.from({ length: 16 }, (_, index) => 7 * index);
 
@@ -31,7 +31,7 @@ test("R5: a name has one address within the prefix, the same at all times, never
   fc.assert(
     fc.property(prefixes, labels, (prefix, label) => {
       const address = Buffer.from(addressOf(label, prefix), "hex");
-      assert.ok(isWithin(address, parsePrefix(prefix)));
+      assert.ok(isWithin(address, 0, parsePrefix(prefix)));
       assert.notDeepEqual([...address], [...parsePrefix(prefix).first]);
       assert.equal(addressOf(label, prefix), address.toString("hex"));
     }),
@@ -68,6 +68,28 @@ test("R5: an instance has one IPv6 address or a prefix, and each error names wha
   assert.throws(() => table.setInstance(0, { ipv6: "::1", prefix: "2001:db8::/64" }), /not both; got ::1 and 2001:db8::\/64/);
   const keyless = new ZoneTable({ zone: "bs.example.com", seed: new Uint8Array(16) });
   assert.throws(() => keyless.setInstance(0, { prefix: "2001:db8::/64" }), /no key to make addresses/);
-  assert.equal(isWithin(ipv6Bytes("2001:db8:0:1::"), parsePrefix("2001:db8::/63")), true);
-  assert.equal(isWithin(ipv6Bytes("2001:db8:0:2::"), parsePrefix("2001:db8::/63")), false);
+  assert.equal(isWithin(ipv6Bytes("2001:db8:0:1::"), 0, parsePrefix("2001:db8::/63")), true);
+  assert.equal(isWithin(ipv6Bytes("2001:db8:0:2::"), 0, parsePrefix("2001:db8::/63")), false);
+});
+
+test("RFC 5952: an IPv6 address becomes the text that everybody writes, and is read from any", () => {
+  const cases = [
+    "::",
+    "::1",
+    "1::",
+    "2001:db8::1:0:0:1",
+    "2001:db8:0:1:1:1:1:1",
+    "fe80::a:0:0:b",
+    "1:2:3:4:5:6:7:8",
+    "64:ff9b::c000:201",
+  ];
+  for (const text of cases) assert.equal(ipv6Text(Uint8Array.from([9, ...ipv6Bytes(text)]), 1), text);
+  assert.equal(ipv6Text(ipv6Bytes("2001:DB8:0:0:0:0:192.0.2.1")), "2001:db8::c000:201");
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), (bytes) => {
+      const text = ipv6Text(bytes);
+      assert.equal(text, new URL(`http://[${text}]`).hostname.slice(1, -1), "as the WHATWG's URL writes it");
+      assert.deepEqual(ipv6Bytes(text), bytes);
+    }),
+  );
 });
