@@ -3,6 +3,7 @@ export type { TokenEncoding } from "./encoding.ts";
 export { CombineOffset, NameInvalid, ParameterMissing, PlacementImpossible, StaticUriInvalid, WeakSecret } from "./errors.ts";
 export type { DerivativeFunction, FunctionOptions, HashFunction, KeyedFunction } from "./functions/function.ts";
 export { FUNCTIONS } from "./functions/registry.ts";
+export { hostPattern } from "./host-pattern.ts";
 export { KeySlab } from "./key-slab.ts";
 export { matchName, type NameMatch, type SeenUri } from "./match.ts";
 export { nameKey } from "./name-key.ts";

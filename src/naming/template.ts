@@ -30,7 +30,7 @@ export interface Filling {
 const PLACEHOLDER = /\{([a-z]+)\}/g;
 
 /** Characters of the token: the same for every name of a recipe. */
-function tokenLength({ token, function: name, options = {} }: Recipe): number {
+export function tokenLength({ token, function: name, options = {} }: Recipe): number {
   return (
     token.first ??
     token.last ??
