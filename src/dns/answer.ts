@@ -15,6 +15,8 @@ export class AnswerWriter {
   #start = 0;
   #at = 0;
   #questionEnd = 0;
+  /** Where the length of OPT's options stands. */
+  #optionsLengthAt = 0;
   #answers = 0;
   #authorities = 0;
   #additionals = 0;
@@ -85,8 +87,24 @@ export class AnswerWriter {
     this.#uint16(EDNS_UDP_SIZE);
     this.#uint16((rcode >> 4) << 8);
     this.#uint16(dnssecOk ? DNSSEC_OK : 0);
+    this.#optionsLengthAt = this.#at;
     this.#uint16(0);
     this.#additionals++;
+  }
+
+  /**
+   * Adds an option to OPT, which has to be the last record (RFC 6891 section 6.1.2).
+   * @returns where in the array the caller has to write its `length` bytes
+   */
+  option(code: number, length: number): number {
+    this.#uint16(code);
+    this.#uint16(length);
+    const at = this.#at;
+    this.#at += length;
+    const all = this.#at - this.#optionsLengthAt - 2;
+    this.#out[this.#optionsLengthAt] = all >> 8;
+    this.#out[this.#optionsLengthAt + 1] = all & 0xff;
+    return at;
   }
 
   /**

@@ -25,8 +25,8 @@ export const CLASS_ANY = 255;
 /** Operation codes (RFC 1035 section 4.1.1, RFC 1996, RFC 2136). */
 export const OPCODE = { QUERY: 0, NOTIFY: 4, UPDATE: 5 } as const;
 
-/** Response codes (RFC 1035 section 4.1.1; BADVERS: RFC 6891 section 9, of which the OPT record carries the upper bits). */
-export const RCODE = { NOERROR: 0, FORMERR: 1, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, BADVERS: 16 } as const;
+/** Response codes (RFC 1035 section 4.1.1); of BADVERS (RFC 6891 section 9) and BADCOOKIE (RFC 7873 section 8) OPT carries the upper bits. */
+export const RCODE = { NOERROR: 0, FORMERR: 1, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, BADVERS: 16, BADCOOKIE: 23 } as const;
 
 /** Bits of the third and fourth byte of the header, as one 16-bit number (RFC 1035 section 4.1.1). */
 export const FLAG = { RESPONSE: 0x8000, AUTHORITATIVE: 0x0400, TRUNCATED: 0x0200, RECURSION_DESIRED: 0x0100 } as const;
@@ -43,5 +43,7 @@ export const PLAIN_UDP_SIZE = 512;
 export const EDNS_UDP_SIZE = 1232;
 /** Length of an OPT record without options (RFC 6891 section 6.1.2). */
 export const OPT_LENGTH = 11;
+/** Options of OPT (RFC 7873 section 4, RFC 7828 section 3.1). */
+export const OPTION = { COOKIE: 10, TCP_KEEPALIVE: 11 } as const;
 /** The DO bit among the flags of OPT (RFC 3225 section 3). */
 export const DNSSEC_OK = 0x8000;

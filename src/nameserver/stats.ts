@@ -3,7 +3,7 @@ import type { RCODE } from "../dns/index.ts";
 /** Name of a response code, as `dig` prints it. */
 export type RcodeName = keyof typeof RCODE;
 
-/** What a nameserver did since it started. */
+/** What a nameserver did since it started: counters that only grow, for whoever shows them. */
 export interface NameserverStats {
   /** Messages that came in. */
   queries: number;
@@ -11,6 +11,14 @@ export interface NameserverStats {
   dropped: number;
   /** Answers over UDP that did not fit and sent the client to TCP. */
   truncated: number;
+  /** Queries that got no answer, because their network had too many alike already. */
+  rateLimited: number;
+  /** Answers over that limit that went out in short: with TC, with BADCOOKIE, or an error as it is. */
+  slipped: number;
+  /** Queries with a server cookie that is none of ours, or too old. */
+  badCookies: number;
+  /** TCP connections that were refused, or closed to make room for others. */
+  tcpRefused: number;
   /** Answers by response code. */
   readonly rcodes: Record<RcodeName, number>;
 }
@@ -21,6 +29,10 @@ export function newStats(): NameserverStats {
     queries: 0,
     dropped: 0,
     truncated: 0,
-    rcodes: { NOERROR: 0, FORMERR: 0, NXDOMAIN: 0, NOTIMP: 0, REFUSED: 0, BADVERS: 0 },
+    rateLimited: 0,
+    slipped: 0,
+    badCookies: 0,
+    tcpRefused: 0,
+    rcodes: { NOERROR: 0, FORMERR: 0, NXDOMAIN: 0, NOTIMP: 0, REFUSED: 0, BADVERS: 0, BADCOOKIE: 0 },
   };
 }

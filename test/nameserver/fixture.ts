@@ -1,5 +1,15 @@
 import dnsPacket, { type Answer, type DecodedPacket, type Packet, type RecordType } from "dns-packet";
-import { type ZoneOptions, ZoneTable } from "../../src/dns/index.ts";
+import { prepareZone, type ZoneOptions, ZoneTable } from "../../src/dns/index.ts";
+import { seededRandom } from "../../src/lib/random.ts";
+import {
+  LIMITS,
+  Networks,
+  RateLimiter,
+  Responder,
+  type ResponderOptions,
+  ServerCookies,
+  Source,
+} from "../../src/nameserver/index.ts";
 
 /** The zone of these tests: one name server inside it, one outside. */
 export const ZONE: ZoneOptions = {
@@ -28,6 +38,23 @@ export function liveTable(zone: string = ZONE.name): ZoneTable {
   }
   table.publish(epoch);
   return table;
+}
+
+/** Where queries of tests come from. */
+export const UDP: Source = new Source("udp").read("192.0.2.200");
+export const TCP: Source = new Source("tcp").read("192.0.2.200");
+
+/** A responder without a limit on the rate of answers. */
+export function newResponder(zone: ZoneOptions = ZONE, more: Partial<ResponderOptions> = {}): Responder {
+  const random = seededRandom(1);
+  return new Responder({
+    zone: prepareZone(zone),
+    table: liveTable(zone.name),
+    limiter: new RateLimiter({ ...LIMITS, responses: 0 }, new Networks([]), random.bytes(16)),
+    cookies: new ServerCookies(random, 0),
+    idle: 10_000,
+    ...more,
+  });
 }
 
 /** A query as dns-packet writes it; numbers stand for types it does not know. */

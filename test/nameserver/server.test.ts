@@ -7,7 +7,7 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { silentLogger } from "../../src/lib/log.ts";
 import { seededRandom } from "../../src/lib/random.ts";
-import { Nameserver, type TcpLimits } from "../../src/nameserver/index.ts";
+import { Nameserver, type NameserverLimits } from "../../src/nameserver/index.ts";
 import { liveTable, queryBytes, reading, ZONE } from "./fixture.ts";
 
 const NO_IPV6 = Object.values(networkInterfaces())
@@ -18,15 +18,15 @@ const NO_IPV6 = Object.values(networkInterfaces())
 
 async function start(
   t: TestContext,
-  more: { address?: string; tcp?: TcpLimits } = {},
+  more: { address?: string; limits?: Partial<NameserverLimits> } = {},
 ): Promise<{ server: Nameserver; port: number; address: string }> {
-  const { address = "127.0.0.1", tcp } = more;
+  const { address = "127.0.0.1", limits } = more;
   const server = await Nameserver.start({
     zone: ZONE,
     table: liveTable(),
     listen: [{ address, port: 0 }],
     log: silentLogger,
-    ...(tcp === undefined ? {} : { tcp }),
+    ...(limits === undefined ? {} : { limits }),
   });
   t.after(() => server.close());
   return { server, address, port: server.addresses[0]?.port ?? 0 };
@@ -144,7 +144,7 @@ test("RFC 7766 6.2.4: a client that closes its side after a query still gets the
 });
 
 test("RFC 7766 6.2.3: a connection that is silent, or sends single bytes, is closed after the idle time", async (t) => {
-  const { port } = await start(t, { tcp: { connections: 10, idle: 300 } });
+  const { port } = await start(t, { limits: { connections: 10, idle: 300 } });
   const silent = new Client(port);
   const trickling = new Client(port);
   const busy = new Client(port);
@@ -162,7 +162,7 @@ test("RFC 7766 6.2.3: a connection that is silent, or sends single bytes, is clo
 });
 
 test("RFC 7766 6.2.2: past the limit of connections, the one that was silent longest makes room", async (t) => {
-  const { port } = await start(t, { tcp: { connections: 3, idle: 60_000 } });
+  const { port } = await start(t, { limits: { connections: 3, idle: 60_000 } });
   const clients: Client[] = [];
   t.after(() => {
     for (const client of clients) client.socket.destroy();
@@ -198,7 +198,7 @@ test("RFC 1035 4.2.2: a message longer than any query, an empty one and a respon
 });
 
 test("a client that asks without reading the answers is soon not served further, then cut off", async (t) => {
-  const { port, server } = await start(t, { tcp: { connections: 10, idle: 800 } });
+  const { port, server } = await start(t, { limits: { connections: 10, idle: 800 } });
   const socket = connect({ port, host: "127.0.0.1" });
   socket.on("error", () => {});
   t.after(() => socket.destroy());
