@@ -119,7 +119,8 @@ export function beginMac({ algorithm, secret }: TsigKey, prior: Uint8Array | und
 
 /** The message as it was before it was signed. */
 export function stripTsig(message: Uint8Array, { start, originalId }: TsigRecord): Uint8Array<ArrayBuffer> {
-  const stripped = message.slice(0, start) as Uint8Array<ArrayBuffer>;
+  // A copy always: what `slice` of a Buffer gives is none.
+  const stripped = new Uint8Array(message.subarray(0, start));
   const view = viewOf(stripped);
   view.setUint16(0, originalId);
   view.setUint16(10, view.getUint16(10) - 1);
@@ -151,6 +152,7 @@ export function checkTsig(
   if (isAnswer && record.error === TSIG_ERROR.BADTIME) {
     throw new TsigError("bad-time", "the peer's clock differs by more than it accepts", serverTime);
   }
+  if (record.error !== 0) throw new TsigError("bad-signature", `the TSIG record says error ${record.error}`);
   const age = Math.floor(now / 1000) - record.time;
   if (Math.abs(age) > record.fudge) throw new TsigError("bad-time", `the message was signed ${age} s ago by the peer's clock`);
 }
