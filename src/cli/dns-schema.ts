@@ -1,8 +1,10 @@
 import { z } from "zod";
 import type { RegistryKind, TsigAlgorithm } from "../dns/index.ts";
 import type { Milliseconds } from "../lib/clock.ts";
+import type { NameserverLimits } from "../nameserver/index.ts";
 import { duration } from "./duration-schema.ts";
 import { type Endpoint, endpoint } from "./endpoint-schema.ts";
+import { NameserverLimitsSchema } from "./nameserver-limits-schema.ts";
 
 /** A key shared with a DNS server; its name stands before it. */
 export interface TsigKeyConfig {
@@ -23,13 +25,15 @@ export interface DnsConfig {
   readonly registry: RegistryKind;
   readonly keys: Readonly<Record<string, TsigKeyConfig>>;
   /** The primary that takes updates, for registry `rfc2136`. */
-  readonly update?: { readonly server: Endpoint; readonly key: string } | undefined;
+  readonly update?: { readonly server: Endpoint; readonly key: string; readonly owner?: string | undefined } | undefined;
   /** The secondaries, for registry `primary`. */
   readonly transfer?: { readonly key: string; readonly secondaries: readonly Endpoint[] } | undefined;
   /** The servers that devices' resolvers ask; they are looked at after each change. */
   readonly observe: readonly Endpoint[];
   /** The share (0-1) of live names that may change at one stroke outside an epoch's change. */
   readonly brake: number;
+  /** What the nameserver grants its clients. */
+  readonly limits: NameserverLimits;
 }
 
 const text: z.ZodType<string> = z.string().min(1);
@@ -61,10 +65,20 @@ export const DnsSchema: z.ZodType<DnsConfig> = z
       .default([]),
     registry: z.enum(["embedded", "rfc2136", "primary"]).default("embedded"),
     keys: z.record(z.string(), tsigKey).default({}),
-    update: z.strictObject({ server: endpoint, key: text }).optional(),
+    update: z
+      .strictObject({
+        server: endpoint,
+        key: text,
+        owner: z
+          .string()
+          .regex(/^[A-Za-z0-9._-]{1,63}$/, "is not 1 to 63 letters, digits, dots, dashes or underscores")
+          .optional(),
+      })
+      .optional(),
     transfer: z.strictObject({ key: text, secondaries: z.array(endpoint).default([]) }).optional(),
     observe: z.array(endpoint).default([]),
     brake: share.default(0.3),
+    limits: NameserverLimitsSchema.prefault({}),
   })
   .superRefine(({ registry, keys, update, transfer }, context) => {
     const sections = { update: ["rfc2136", update], transfer: ["primary", transfer] } as const;

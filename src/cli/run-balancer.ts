@@ -125,6 +125,7 @@ export async function runBalancer(config: Config, log: Logger, signal?: AbortSig
       },
       table,
       listen: dns.listen,
+      limits: dns.limits,
       log,
     });
     undo.push(() => nameserver.close());
