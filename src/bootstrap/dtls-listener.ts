@@ -7,12 +7,12 @@ import {
   type Peer,
   type PeerCredential,
 } from "../dtls/index.ts";
-import { type Machine, openUdp, type UdpSocket } from "../net/index.ts";
+import type { Machine, UdpSocket } from "../net/index.ts";
 import { wrongMode } from "./authorise.ts";
 import type { Caller } from "./caller.ts";
 import { pskOf } from "./device.ts";
 import { Gate } from "./gate.ts";
-import { type Listener, type ListenerContext, type OpenListener, survive } from "./listeners.ts";
+import { type Listener, type ListenerContext, type OpenListener, openSocket, survive } from "./listeners.ts";
 import type { LookupOutcome } from "./lookups.ts";
 import { provenBy, textOf } from "./proven.ts";
 
@@ -87,7 +87,7 @@ export async function openCoapsListener(
       admit: (now) => !draining && gate.admit(now),
     },
     {
-      send: (peer, datagram) => socket.send(datagram, peer.port, peer.address),
+      send: (peer, datagram) => socket.send(datagram, peer.port, peer.address, peer.local),
       secured: (association) => {
         const { peer, credential, serverName } = association;
         if (credential === undefined) return;
@@ -116,13 +116,10 @@ export async function openCoapsListener(
       },
     },
   );
-  const socket: UdpSocket = await openUdp({
-    address: listener.address,
-    port: listener.port,
-    onDatagram: (bytes, address, port) => {
-      const peer: Peer = { key: `${address} ${port}`, address, port };
-      survive(log, () => gate.receive(server, peer, bytes, time.now()));
-    },
+  const socket: UdpSocket = await openSocket(listener, (bytes, address, port, local) => {
+    const key = local === undefined ? `${address} ${port}` : `${address} ${port} ${local}`;
+    const peer: Peer = { key, address, port, local };
+    survive(log, () => gate.receive(server, peer, bytes, time.now()));
   });
   const machine: Machine = {
     nextDeadline: () => server.nextDeadline(),

@@ -2,7 +2,7 @@ import type { ServerX509 } from "../dtls/index.ts";
 import type { Clock } from "../lib/clock.ts";
 import { errorText } from "../lib/errors.ts";
 import type { Random } from "../lib/random.ts";
-import { openUdp, type Ticker, type UdpSocket } from "../net/index.ts";
+import { type DatagramHandler, openPrefixUdp, openUdp, type Ticker, type UdpSocket } from "../net/index.ts";
 import type { Admission } from "./admission.ts";
 import type { Caller } from "./caller.ts";
 import type { DeviceLog } from "./device-log.ts";
@@ -12,7 +12,7 @@ import type { BootstrapService } from "./service.ts";
 /** Where an instance listens. On `coap` nothing is authenticated: whoever knows an endpoint name gets its configuration. */
 export interface Listener {
   readonly scheme: "coaps" | "coap";
-  /** A literal IPv4 or IPv6 address. */
+  /** A literal IPv4 or IPv6 address, or an IPv6 prefix such as `2001:db8:1:2::/64` with all its addresses. */
   readonly address: string;
   /** 0 takes a free port. */
   readonly port: number;
@@ -47,27 +47,28 @@ export interface ListenerContext {
   readonly log: DeviceLog;
 }
 
+/** Opens the socket of a listener. @throws CannotListen */
+export async function openSocket({ address, port }: Listener, onDatagram: DatagramHandler): Promise<UdpSocket> {
+  return address.includes("/") ? openPrefixUdp({ prefix: address, port, onDatagram }) : openUdp({ address, port, onDatagram });
+}
+
 /**
  * Opens a NoSec listener.
  * @throws CannotListen
  */
 export async function openCoapListener(listener: Listener, context: ListenerContext): Promise<OpenListener> {
   const { service, time, log } = context;
-  const socket: UdpSocket = await openUdp({
-    address: listener.address,
-    port: listener.port,
-    onDatagram: (bytes, address, port) => {
-      const caller: Caller = {
-        key: `coap ${listener.address} ${socket.port} ${address} ${port}`,
-        address,
-        port,
-        proven: undefined,
-        serverName: undefined,
-        send: (datagram) => socket.send(datagram, port, address),
-        close: () => {},
-      };
-      survive(log, () => service.receive(caller, bytes, time.now()));
-    },
+  const socket: UdpSocket = await openSocket(listener, (bytes, address, port, local) => {
+    const caller: Caller = {
+      key: `coap ${local ?? listener.address} ${socket.port} ${address} ${port}`,
+      address,
+      port,
+      proven: undefined,
+      serverName: undefined,
+      send: (datagram) => socket.send(datagram, port, address, local),
+      close: () => {},
+    };
+    survive(log, () => service.receive(caller, bytes, time.now()));
   });
   return {
     listener: { ...listener, port: socket.port },

@@ -1,11 +1,13 @@
 import type { Instant, Milliseconds } from "../lib/clock.ts";
 import type { CipherSuite } from "./cipher-suites.ts";
 
-/** Where datagrams come from and go to. `key` is unique per address and port; associations are found by it. */
+/** Where datagrams come from and go to. `key` is unique per address and port of both ends; associations are found by it. */
 export interface Peer {
   readonly key: string;
   readonly address: string;
   readonly port: number;
+  /** Our end, where datagrams come in at many addresses. */
+  readonly local?: string | undefined;
 }
 
 /** What was wrong with the peer's certificate chain or raw public key. */

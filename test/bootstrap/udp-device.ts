@@ -13,7 +13,10 @@ import type { PskAssignment } from "./lockstep.ts";
 /** A device on a real socket: what it says and how it answers is up to the test. */
 export interface UdpDeviceOptions {
   readonly port: number;
+  /** The instance's; what comes from another is not heard. */
   readonly address?: string;
+  /** The device's, if it is another. */
+  readonly from?: string;
   /** For DTLS; plain CoAP if absent. */
   readonly credential?: ClientCredential;
   readonly serverName?: string;
@@ -55,7 +58,10 @@ export class UdpDevice {
   static async open(options: UdpDeviceOptions): Promise<UdpDevice> {
     const address = options.address ?? "127.0.0.1";
     let device: UdpDevice | undefined;
-    const socket = await openUdp({ address, port: 0, onDatagram: (bytes) => device?.receive(bytes) });
+    const onDatagram = (bytes: Uint8Array, sender: string): void => {
+      if (sender === address) device?.receive(bytes);
+    };
+    const socket = await openUdp({ address: options.from ?? address, port: 0, onDatagram });
     device = new UdpDevice(options, socket);
     return device;
   }
