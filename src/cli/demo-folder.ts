@@ -16,6 +16,8 @@ export interface DemoPlan {
   /** Port of the instances. */
   readonly port: number;
   readonly dnsPort: number;
+  /** More of section `dns` of the configuration. */
+  readonly dns: string;
   readonly controlPort: number;
 }
 
@@ -23,7 +25,7 @@ export interface DemoPlan {
 const DEMO_HOST = "bs.demo.berth.test";
 
 /** Makes the folder of a demo: a configuration like any other, keys, tokens and the devices. */
-export function layOutDemo({ folder, devices, instances, port, dnsPort, controlPort }: DemoPlan): {
+export function layOutDemo({ folder, devices, instances, port, dnsPort, controlPort, dns }: DemoPlan): {
   config: string;
   fleet: string;
   logs: string;
@@ -44,7 +46,7 @@ export function layOutDemo({ folder, devices, instances, port, dnsPort, controlP
 uri: coaps://${DEMO_HOST}:${port}
 recipe: berth-1
 profiles: { default: ${JSON.stringify(join(EXAMPLES, "profile.yaml"))} }
-dns: { listen: ["127.0.0.1:${dnsPort}"], ttl: 30s, negativeTtl: 30s }
+dns: { listen: ["127.0.0.1:${dnsPort}"], ttl: 30s, negativeTtl: 30s${dns} }
 storage: { folder: data, key: berth.key }
 control: { listen: "127.0.0.1:${controlPort}", operatorToken: operator.token, instanceToken: instance.token }
 instances:

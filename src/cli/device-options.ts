@@ -99,7 +99,8 @@ function recipeFor(uri: string | undefined, wanted: string | undefined, config: 
   return config?.recipe ?? readRecipe("berth-1");
 }
 
-/** The embedded nameserver's addresses, as a resolver setting. */
-export function resolversOf({ dns }: Config): string[] {
-  return dns.listen.map(addressAndPort);
+/** The servers of the zone that devices' resolvers ask, as a resolver setting. */
+export function resolversOf({ dns: { listen, update, transfer, observe } }: Config): string[] {
+  const others = [...observe, ...(update === undefined ? [] : [update.server]), ...(transfer?.secondaries ?? [])];
+  return (others.length > 0 ? others : listen).map(addressAndPort);
 }

@@ -28,6 +28,21 @@ export class Supervisor {
     this.#children.set(name, child);
   }
 
+  /** Starts another program, which goes on in the foreground, in the same way. */
+  startProgram(name: string, command: string, args: readonly string[]): void {
+    const output = this.#logs === undefined ? "inherit" : openSync(join(this.#logs, `${name}.log`), "a");
+    const child = spawn(command, args, { stdio: ["ignore", output, output], detached: true });
+    // A program that is not there has ended.
+    child.on("error", () => {});
+    this.#children.set(name, child);
+  }
+
+  /** Whether a process that was started is over. */
+  hasEnded(name: string): boolean {
+    const child = this.#children.get(name);
+    return child?.pid === undefined || child.exitCode !== null || child.signalCode !== null;
+  }
+
   /** Sends a signal to a process. */
   signal(name: string, signal: NodeJS.Signals): void {
     this.#children.get(name)?.kill(signal);
@@ -66,7 +81,7 @@ export class Supervisor {
 }
 
 function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
   return new Promise((resolve) => {
     const force = setTimeout(() => child.kill("SIGKILL"), STOP_WITHIN);
     child.once("exit", () => {

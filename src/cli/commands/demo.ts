@@ -1,14 +1,16 @@
 import { isIP } from "node:net";
 import { join } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { InstanceView } from "../../control/index.ts";
 import { type FleetResult, type FleetSummary, percentile, runFleet } from "../../device/index.ts";
+import type { RegistryKind } from "../../dns/index.ts";
 import { BerthError, InvalidInput } from "../../lib/errors.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { CannotListen, type ControlClient, openUdp, pause, ResolveError, resolveHost } from "../../net/index.ts";
 import { loadConfig } from "../config.ts";
 import { connect } from "../connect.ts";
 import { layOutDemo } from "../demo-folder.ts";
+import { type DemoRegistry, demoRegistry, untilPublished } from "../demo-registry.ts";
 import { resolversOf } from "../device-options.ts";
 import { readFleet } from "../fleet-file.ts";
 import { KillOne, type KillReport } from "../kill-one.ts";
@@ -26,6 +28,7 @@ interface DemoOptions {
   readonly dnsPort: number;
   readonly controlPort: number;
   readonly folder: string;
+  readonly registry: RegistryKind;
   readonly exit?: true;
   readonly json?: true;
   readonly killOne?: true;
@@ -45,6 +48,14 @@ export function addDemo(program: Command): void {
     .description("run all of it on this host: balancer, nameserver, 3 instances, and 200 devices that bootstrap over DTLS")
     .option("--devices <n>", "how many devices", parseLimit, 200)
     .option("--instances <n>", "how many instances, each on an address of its own", parseLimit, 3)
+    .addOption(
+      new Option(
+        "--registry <kind>",
+        "whose DNS devices ask: Berth's own, a BIND that takes updates, or a Knot that transfers the zone",
+      )
+        .choices(["embedded", "rfc2136", "primary"])
+        .default("embedded"),
+    )
     .option("--kill-one", "kill an instance in the middle; all devices still complete")
     .option("--exit", "end when all devices are done, instead of staying up until Ctrl-C")
     .option("--json", "print the summary as one JSON object")
@@ -63,22 +74,31 @@ async function demo(options: DemoOptions): Promise<void> {
   const instances = instancesOf(options);
   for (const { address } of instances) await checkFree(address, options.port);
   await checkFree("127.0.0.1", options.dnsPort);
-  const { config, fleet, logs } = layOutDemo({ ...options, instances });
+  const registry = await demoRegistry(options.registry, options.folder, options.dnsPort);
+  const { config, fleet, logs } = layOutDemo({ ...options, instances, dns: registry.yaml });
   const supervisor = new Supervisor(logs);
   const client = connect({ config });
   const told = untilTold(silentLogger).then(() => "told" as const);
   try {
     say(`Starting a balancer with its nameserver, and ${instances.length} instances. Their logs are in ${logs}`);
+    await registry.start(supervisor);
     supervisor.start("balancer", ["balancer", "--config", config]);
     await supervisor.until(() => isUp(client));
     for (const { id, address } of instances)
       supervisor.start(id, ["instance", "--config", config, "--id", id, "--listen", address]);
     await supervisor.until(() => areUp(client, instances.length));
     await importFile(client, fleet);
+    await untilPublished(client);
     const [{ id, address } = { id: "", address: "" }] = instances;
-    const nameserver = `127.0.0.1:${options.dnsPort}`;
+    const { nameserver } = registry;
     const kill = (): void => supervisor.signal(id, "SIGKILL");
-    const played = play(options, config, fleet, client, () => new KillOne({ id, address, nameserver, client, kill }));
+    const played = play(
+      { ...options, nameserver },
+      config,
+      fleet,
+      client,
+      () => new KillOne({ id, address, nameserver, client, kill }),
+    );
     if ((await Promise.race([played, told])) === "told") return;
     const { summary, views, results, killed } = await played;
     const counts = Object.fromEntries(views.map((view) => [view.id, timesAt(view, results, options.port).length]));
@@ -97,7 +117,7 @@ async function demo(options: DemoOptions): Promise<void> {
     else print(`${summary.completed} of ${summary.devices} devices completed in ${seconds} s`);
     if (summary.failed > 0) process.exitCode = 1;
     if (options.exit) return;
-    say(hints(config, fleet, options));
+    say(hints(config, fleet, nameserver));
     await told;
   } finally {
     client.close();
@@ -131,7 +151,7 @@ function inWords({ instance, affected, outOfDnsSeconds, lastCompletedSeconds }: 
 
 /** Lets the fleet bootstrap, and shows how it goes. */
 async function play(
-  options: DemoOptions,
+  options: DemoOptions & Pick<DemoRegistry, "nameserver">,
   configPath: string,
   fleetFile: string,
   client: ControlClient,
@@ -142,7 +162,7 @@ async function play(
   const sample = devices[0]?.endpoint ?? "";
   const name = (await client.call("device", { params: { endpoint: sample }, query: { names: true } })).names?.[0] ?? "";
   say(
-    `\n${sample} is pending. Its name in this hour, which it computes itself:\n  ${name}\n${await asDigSeesIt(name, options.dnsPort)}\n`,
+    `\n${sample} is pending. Its name in this hour, which it computes itself:\n  ${name}\n${await asDigSeesIt(name, options.nameserver)}\n`,
   );
   const bar = new ProgressBar("bootstrapping", devices.length);
   const results: FleetResult[] = [];
@@ -173,7 +193,8 @@ async function play(
   run.stop();
   const views = await settled(client, summary.completed);
   say(`\n${table(views.map((view) => tableRow(view, timesAt(view, results, options.port))))}\n`);
-  say(`${sample} is completed, so its name is gone:\n${await asDigSeesIt(name, options.dnsPort)}\n`);
+  await untilPublished(client);
+  say(`${sample} is completed, so its name is gone:\n${await asDigSeesIt(name, options.nameserver)}\n`);
   const killed = await victim?.report();
   if (killed !== undefined) say(`${inWords(killed)}\n`);
   return { summary, views, results, killed };
@@ -215,10 +236,11 @@ function tableRow(view: InstanceView, times: readonly number[]): Record<string, 
   };
 }
 
-async function asDigSeesIt(name: string, port: number): Promise<string> {
-  const command = `  $ dig @127.0.0.1 -p ${port} +noall +answer +comments ${name}`;
+async function asDigSeesIt(name: string, nameserver: string): Promise<string> {
+  const [address, port] = nameserver.split(":");
+  const command = `  $ dig @${address} -p ${port} +noall +answer +comments ${name}`;
   try {
-    const { ipv4 } = await resolveHost(name, [`127.0.0.1:${port}`]);
+    const { ipv4 } = await resolveHost(name, [nameserver]);
     return `${command}\n  status: NOERROR, A ${ipv4.join(" ")}`;
   } catch (error) {
     if (error instanceof ResolveError) return `${command}\n  status: NXDOMAIN`;
@@ -241,7 +263,8 @@ async function checkFree(address: string, port: number): Promise<void> {
   }
 }
 
-function hints(config: string, fleet: string, { dnsPort }: DemoOptions): string {
+function hints(config: string, fleet: string, nameserver: string): string {
+  const [address, port] = nameserver.split(":");
   return `Everything stays up until Ctrl-C. In another terminal:
   npx berth instances --config ${config}
   npx berth devices --config ${config} --state completed --limit 5
@@ -249,7 +272,7 @@ Add a device of your own and bootstrap it:
   printf 'endpoint,psk,server_key\\nurn:dev:mine,%s,%s\\n' 000102030405060708090a0b0c0d0e0f 101112131415161718191a1b1c1d1e1f > mine.csv
   npx berth import mine.csv --config ${config}
   npx berth uri --config ${config} --endpoint urn:dev:mine --secret 000102030405060708090a0b0c0d0e0f
-  dig @127.0.0.1 -p ${dnsPort} <the name it printed>
+  dig @${address} -p ${port} <the name it printed>
   npx berth device --config ${config} --endpoint urn:dev:mine --psk 000102030405060708090a0b0c0d0e0f
 The devices of this demo are in ${fleet}`;
 }
