@@ -30,7 +30,7 @@ import { Epochs } from "./epochs.ts";
 import { Feed } from "./feed.ts";
 import { Fleet } from "./fleet.ts";
 import { History } from "./history.ts";
-import { type ImportOptions, importDevices } from "./import.ts";
+import { type ImportOptions, type ImportTerms, importDevices } from "./import.ts";
 import { Inbox } from "./inbox.ts";
 import { type Instance, Instances } from "./instances.ts";
 import type { Lease } from "./lease.ts";
@@ -154,7 +154,7 @@ export class Balancer implements Machine {
     this.registrar = registrar;
     this.epochs = epochs;
     this.#profiles = profiles;
-    this.#import = { ...options, fleet, instances, publisher, epochs, registrar, spreader, allocation, feed, profiles };
+    this.#import = { ...options, fleet, instances, publisher, epochs, registrar, spreader, allocation, feed, profiles, brake };
     this.membership = new Membership({
       ...options,
       ...{ fleet, instances, registrar, spreader, publisher, feed, table, time, audit },
@@ -244,9 +244,9 @@ export class Balancer implements Machine {
     return this.#turns.run(task);
   }
 
-  /** Adds or updates devices (B1). */
-  async import(devices: readonly DeviceInput[]): Promise<DeviceBatchReply> {
-    const reply = await this.inTurn(() => importDevices(this.#import, devices));
+  /** Adds or updates devices (B1). @throws ChangeHeld if that would change more names than the brake lets through */
+  async import(devices: readonly DeviceInput[], terms: ImportTerms = {}): Promise<DeviceBatchReply> {
+    const reply = await this.inTurn(() => importDevices(this.#import, devices, terms));
     this.#collisions.warn();
     return { ...reply, warnings: this.#collisions.warnings };
   }

@@ -56,6 +56,8 @@ export class Brake {
   readonly #parts: BrakeOptions;
   readonly #limit: number;
   readonly #held: Map<string, Held> = new Map();
+  /** When a stroke last came confirmed, by what it is. */
+  readonly #overridden: Map<string, Instant> = new Map();
   /** What went through lately, in pieces. */
   #pieces: readonly { readonly what: string; readonly at: Instant; readonly part: number }[] = [];
   #registry: "held" | "fenced" | undefined;
@@ -67,29 +69,41 @@ export class Brake {
 
   /** Whether a stroke may be made now; if not it is held, and {@link held} explains it. */
   allows(stroke: Stroke): boolean {
-    const { audit, clock, time, log } = this.#parts;
+    const { audit, clock, log } = this.#parts;
     this.#lapse();
     const { what } = stroke;
-    const over = stroke.shares.filter(({ part, whole }) => whole >= FEW && part > this.#limit * whole);
+    const over = this.#over(stroke);
     const before = this.#held.get(what);
     if (over.length === 0 && stroke.absurd === undefined) {
-      this.release(what);
+      // One that comes once may not be the one that is held.
+      if (!stroke.once) this.release(what);
       return true;
     }
     if (before?.confirmed && (stroke.once || !exceeds(stroke, before.stroke))) return true;
-    const explanation = `${stroke.does}: ${[...over.map(inWords), stroke.absurd].filter((text) => text !== undefined).join("; ")}`;
+    const explanation = inWords(stroke, over);
     const isNew = before === undefined || before.confirmed || before.explanation !== explanation;
     const since = before === undefined || before.confirmed ? clock.now() : before.since;
-    const until = stroke.once ? time.now() + TOGETHER : Number.POSITIVE_INFINITY;
-    this.#held.set(what, { what, explanation, since, confirmed: false, stroke, until });
+    this.#held.set(what, { what, explanation, since, confirmed: false, stroke, until: this.#untilOf(stroke) });
     if (!isNew) return false;
     log.error(
       { what, explanation },
-      `held, as it is more than ${this.#percent} of what is live: see docs/balancer.md, berth confirm`,
+      `held, as it is more than ${percent(this.#limit)} of what is live: see docs/balancer.md, berth confirm`,
     );
     const counts = Object.fromEntries(stroke.shares.map(({ part, of }) => [of, part]));
     if (before === undefined) audit.note({ kind: "held", trigger: stroke.trigger, subject: what, reason: explanation, counts });
     return false;
+  }
+
+  /** A stroke is made whose maker has confirmed it beforehand. */
+  override(stroke: Stroke): void {
+    const over = this.#over(stroke);
+    const { what } = stroke;
+    const now = this.#parts.time.now();
+    if (over.length === 0) return;
+    this.#held.delete(what);
+    // It may come in pieces.
+    if (now - (this.#overridden.get(what) ?? Number.NEGATIVE_INFINITY) >= TOGETHER) this.#tell(what, inWords(stroke, over));
+    this.#overridden.set(what, now);
   }
 
   /** A stroke was made, or is not wanted any more: what is known of it is forgotten. */
@@ -132,20 +146,16 @@ export class Brake {
 
   /** An operator confirms all that is held. Returns what it was. */
   async confirm(): Promise<ConfirmationReply> {
-    const { publication, audit, log } = this.#parts;
+    const { publication } = this.#parts;
     const confirmed: HeldChange[] = [];
     const there = this.#inRegistry();
-    for (const { stroke: _, until: __, ...held } of [...this.#held.values()]) {
+    for (const { stroke, until: _, ...held } of [...this.#held.values()]) {
       if (held.confirmed) continue;
-      const before = this.#held.get(held.what);
-      if (before !== undefined) this.#held.set(held.what, { ...before, confirmed: true });
+      this.#held.set(held.what, { ...held, stroke, until: this.#untilOf(stroke), confirmed: true });
       confirmed.push({ ...held, confirmed: true });
     }
     if (there !== undefined && (await publication?.confirm())) confirmed.push({ ...there, confirmed: true });
-    for (const { what, explanation } of confirmed) {
-      audit.note({ kind: "confirmed", trigger: "operator", subject: what, reason: explanation });
-      log.warn({ what, explanation }, "an operator confirms what was held");
-    }
+    for (const { what, explanation } of confirmed) this.#tell(what, explanation);
     return { confirmed };
   }
 
@@ -158,6 +168,19 @@ export class Brake {
       audit.note({ kind: state, trigger: "balancer", subject: "registry", reason: view?.explanation ?? state });
     }
     this.#registry = state;
+  }
+
+  #over({ shares }: Stroke): readonly Share[] {
+    return shares.filter(({ part, whole }) => whole >= FEW && part > this.#limit * whole);
+  }
+
+  #untilOf({ once }: Stroke): Instant {
+    return once ? this.#parts.time.now() + TOGETHER : Number.POSITIVE_INFINITY;
+  }
+
+  #tell(what: string, explanation: string): void {
+    this.#parts.audit.note({ kind: "confirmed", trigger: "operator", subject: what, reason: explanation });
+    this.#parts.log.warn({ what, explanation }, "an operator confirms what would be held");
   }
 
   #inRegistry(): HeldChange | undefined {
@@ -174,10 +197,6 @@ export class Brake {
       this.#pieces = this.#pieces.filter(({ at }) => at + TOGETHER > now);
     }
   }
-
-  get #percent(): string {
-    return percent(this.#limit);
-  }
 }
 
 /** Whether more would go than somebody has confirmed. */
@@ -185,8 +204,9 @@ function exceeds(stroke: Stroke, confirmed: Stroke): boolean {
   return stroke.shares.some(({ part }, index) => part > (confirmed.shares[index]?.part ?? 0));
 }
 
-function inWords({ part, whole, of }: Share): string {
-  return `${part} of ${whole} ${of} (${percent(part / whole)})`;
+function inWords({ does, absurd }: Stroke, over: readonly Share[]): string {
+  const shares = over.map(({ part, whole, of }) => `${part} of ${whole} ${of} (${percent(part / whole)})`);
+  return `${does}: ${[...shares, ...(absurd === undefined ? [] : [absurd])].join("; ")}`;
 }
 
 function percent(share: number): string {

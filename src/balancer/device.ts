@@ -73,6 +73,11 @@ export interface Device {
   progress: Progress;
 }
 
+/** Whether a device has names that lead somewhere. */
+export function isNamed({ progress }: Device): boolean {
+  return progress.state !== "completed" && progress.home !== NOWHERE;
+}
+
 /** What can happen to a device, in the words of FIG. 4. `at` is the balancer's time. */
 export type DeviceEvent =
   | {

@@ -45,6 +45,11 @@ export class Fleet {
     return this.#counts;
   }
 
+  /** How many have names: they are not completed, and have an instance. */
+  get named(): number {
+    return this.#countsOf.reduce((sum, { pending, commenced }) => sum + pending + commenced, 0);
+  }
+
   byEndpoint(endpoint: string): Device | undefined {
     return this.#byEndpoint.get(endpoint);
   }

@@ -48,7 +48,7 @@ export function controlHandlers(balancer: Balancer): ControlHandlers {
       return reply;
     },
     instances: () => ({ instances: balancer.membership.views() }),
-    importDevices: ({ body }) => balancer.import(body.devices),
+    importDevices: ({ body: { devices, ...terms } }) => balancer.import(devices, terms),
     devices: ({ query }) => listDevices(balancer, query),
     device: ({ params, query }) => viewOne(balancer, deviceOf(balancer, params.endpoint), query),
     removeDevice: async ({ params }) => {

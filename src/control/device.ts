@@ -97,6 +97,12 @@ export const DeviceViewSchema: z.ZodType<DeviceView> = z.strictObject({
 /** A batch of an import, and what became of it: `rejected` names the position in the batch and the reason. */
 export interface DeviceBatch {
   readonly devices: readonly DeviceInput[];
+  /** Nothing is to be changed: the answer only counts those that would be `renamed`. */
+  readonly plan?: boolean | undefined;
+  /** So many the import that this batch is part of would rename, as its plan has counted them. */
+  readonly renames?: number | undefined;
+  /** It is meant, however many names it changes: the brake does not hold it. */
+  readonly confirm?: boolean | undefined;
 }
 export interface DeviceBatchReply {
   readonly inserted: number;
@@ -104,14 +110,22 @@ export interface DeviceBatchReply {
   readonly rejected: readonly { readonly index: number; readonly reason: string }[];
   /** What is to be said of the fleet as it is now, such as that it has more devices than the recipe has names. */
   readonly warnings: readonly string[];
+  /** Devices whose live names change, as their secrets do; only in the answer to a plan. */
+  readonly renamed?: number | undefined;
 }
 
-export const DeviceBatchSchema: z.ZodType<DeviceBatch> = z.strictObject({ devices: z.array(DeviceInputSchema).max(5000) });
+export const DeviceBatchSchema: z.ZodType<DeviceBatch> = z.strictObject({
+  devices: z.array(DeviceInputSchema).max(5000),
+  plan: z.boolean().optional(),
+  renames: z.number().int().min(0).optional(),
+  confirm: z.boolean().optional(),
+});
 export const DeviceBatchReplySchema: z.ZodType<DeviceBatchReply> = z.strictObject({
   inserted: z.number().int(),
   updated: z.number().int(),
   rejected: z.array(z.strictObject({ index: z.number().int(), reason: z.string() })),
   warnings: z.array(z.string()),
+  renamed: z.number().int().min(0).optional(),
 });
 
 /** Which devices to list; `after` is the last endpoint of the page before. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { BerthError } from "../lib/errors.ts";
 
 /** How names get to the servers that devices' resolvers ask (spec R2-R4). */
 const REGISTRIES = ["embedded", "rfc2136", "primary"] as const;
@@ -47,6 +48,13 @@ export interface HeldChange {
   readonly since: number;
   /** Whether somebody has confirmed it, so that it happens the next time it is asked for. */
   readonly confirmed: boolean;
+}
+
+/** A change is held by the brake: nothing of it has happened. Code `held`, HTTP 409. */
+export class ChangeHeld extends BerthError {
+  constructor(message: string) {
+    super("held", message);
+  }
 }
 
 /** What was held and is confirmed now. */

@@ -5,12 +5,13 @@ import { BerthError, errorText } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import { SteadyClock } from "../../lib/steady-clock.ts";
 import type { Machine } from "../../net/index.ts";
-import { parseDevice, type Storage } from "../../storage/index.ts";
+import { type ImportedDevice, parseDevice, type Storage } from "../../storage/index.ts";
 import type { Balancer } from "../balancer.ts";
-import type { Device } from "../device.ts";
+import type { Stroke } from "../brake.ts";
+import { type Device, isNamed } from "../device.ts";
+import { renames } from "../import.ts";
 import { NAME_WORK, Slices } from "../slices.ts";
 import { Brought } from "./brought.ts";
-import { Removals } from "./removals.ts";
 import type { RejectedEntry, SecretSource, SourceAnswer } from "./source.ts";
 
 /** Options of {@link SourceFollower.start}. */
@@ -18,7 +19,7 @@ export interface SourceFollowerOptions {
   readonly source: SecretSource;
   /** How often it is asked. */
   readonly every: Milliseconds;
-  readonly balancer: Pick<Balancer, "import" | "removeAll" | "fleet" | "audit">;
+  readonly balancer: Pick<Balancer, "import" | "removeAll" | "fleet" | "audit" | "brake">;
   readonly storage: Storage;
   readonly clock: Clock;
   /** Lets others run between two slices of long work. */
@@ -37,7 +38,10 @@ const COMPARE_WORK = NAME_WORK;
 
 /** What an answer asks for. */
 interface Plan {
+  /** Devices that come, or change without other names. */
   readonly wanted: readonly DeviceInput[];
+  /** Devices whose names change with their secrets. */
+  readonly renamed: readonly DeviceInput[];
   readonly rejected: readonly RejectedEntry[];
   readonly gone: readonly string[];
   /** Whether it would be the same plan as long as the source says the same. */
@@ -52,7 +56,6 @@ export class SourceFollower implements Machine {
   readonly #options: SourceFollowerOptions;
   readonly #brought: Brought;
   readonly #time: Clock;
-  readonly #removals: Removals;
   readonly #ended: AbortController = new AbortController();
   #next: Instant;
   #running: Promise<void> | undefined;
@@ -66,7 +69,6 @@ export class SourceFollower implements Machine {
     this.#options = options;
     this.#brought = brought;
     this.#time = new SteadyClock(options.clock);
-    this.#removals = new Removals(this.#time);
     this.#next = this.#time.now();
   }
 
@@ -112,7 +114,6 @@ export class SourceFollower implements Machine {
     } catch (error) {
       if (this.#ended.signal.aborted) return;
       this.#tag = undefined;
-      this.#removals.forget();
       const wait = Math.min(every * 2 ** this.#failures, Math.max(every, LONGEST_WAIT));
       this.#failures++;
       this.#next = this.#time.now() + wait;
@@ -125,16 +126,13 @@ export class SourceFollower implements Machine {
   async #follow(answer: SourceAnswer & { unchanged: false }): Promise<void> {
     const { source, balancer, log } = this.#options;
     this.#tag = undefined;
-    const { wanted, rejected, gone, settled } = await this.#plan(answer);
-    const named = answer.devices.length + answer.rejected.length;
-    const { remove, why } = this.#removals.judge(named, gone.length, this.#brought.size);
-    if (!remove) {
-      const fields = { source: source.name, named, gone: gone.length, brought: this.#brought.size };
-      log.error(fields, `a source of devices does not name many of those it brought; they stay: ${why}`);
-    }
+    const { wanted, renamed, rejected, gone, settled } = await this.#plan(answer);
+    const stroke = this.#strokeOf(gone, renamed.length, answer.devices.length + answer.rejected.length);
+    const allowed = balancer.brake.allows(stroke);
     // What goes first makes room: its identity may be that of a device that comes.
-    const removed = remove ? await this.#remove(gone) : 0;
-    const taken = await this.#import(wanted);
+    const removed = allowed ? await this.#remove(gone) : 0;
+    const taken = await this.#import(allowed ? [...wanted, ...renamed] : wanted);
+    if (allowed) balancer.brake.release(stroke.what);
     const all = [...rejected, ...taken.rejected];
     this.#tell(all);
     const { inserted, updated } = taken;
@@ -146,7 +144,7 @@ export class SourceFollower implements Machine {
       log.info({ source: source.name, inserted, updated, removed, rejected: all.length }, "devices follow their source");
     }
     // What the balancer rejected may fit later, as when a profile comes.
-    if (settled && remove && taken.rejected.length === 0 && answer.tag !== undefined) this.#tag = answer.tag;
+    if (settled && allowed && taken.rejected.length === 0 && answer.tag !== undefined) this.#tag = answer.tag;
   }
 
   /** Whether all devices that the source brought are still there: an operator may have removed some. */
@@ -161,7 +159,7 @@ export class SourceFollower implements Machine {
 
   async #plan({ devices, rejected }: SourceAnswer & { unchanged: false }): Promise<Plan> {
     const slices = new Slices(this.#options.breathe);
-    const [wanted, bad]: [DeviceInput[], RejectedEntry[]] = [[], [...rejected]];
+    const [wanted, renamed, bad]: [DeviceInput[], DeviceInput[], RejectedEntry[]] = [[], [], [...rejected]];
     let settled = true;
     const named = new Set(rejected.map(({ endpoint }) => endpoint));
     for (const device of devices) {
@@ -170,8 +168,10 @@ export class SourceFollower implements Machine {
       named.add(endpoint);
       try {
         const known = this.#options.balancer.fleet.byEndpoint(endpoint);
-        if (known !== undefined && isAs(known, device)) continue;
-        if (known === undefined || this.#brought.has(endpoint)) wanted.push(device);
+        const record = parseDevice(device);
+        if (known !== undefined && isAs(known, record)) continue;
+        if (known === undefined) wanted.push(device);
+        else if (this.#brought.has(endpoint)) (renames(known, record) ? renamed : wanted).push(device);
         else {
           bad.push({ endpoint, reason: "it came from elsewhere, with other credentials; it is left as it is" });
           settled = false;
@@ -185,7 +185,27 @@ export class SourceFollower implements Machine {
       if (slices.spend(1)) await slices.rest();
       if (!named.has(endpoint)) gone.push(endpoint);
     }
-    return { wanted, rejected: bad, gone, settled };
+    return { wanted, renamed, rejected: bad, gone, settled };
+  }
+
+  /** A server that lost its store, or reads it in, answers with few clients or none: that is not to cost the fleet. */
+  #strokeOf(gone: readonly string[], renamed: number, named: number): Stroke {
+    const { source, balancer } = this.#options;
+    const { fleet } = balancer;
+    const leaving = gone.filter((endpoint) => {
+      const device = fleet.byEndpoint(endpoint);
+      return device !== undefined && isNamed(device);
+    }).length;
+    return {
+      what: `source ${source.name}`,
+      trigger: "source",
+      does: `it removes ${gone.length} devices that it names no more, and gives ${renamed} other names, as it changes their secrets`,
+      shares: [
+        { part: leaving + renamed, whole: fleet.named, of: "devices with names" },
+        { part: gone.length + renamed, whole: this.#brought.size, of: "devices that it brought" },
+      ],
+      absurd: gone.length > 0 && named === 0 ? "an empty list is taken for a fault" : undefined,
+    };
   }
 
   async #remove(endpoints: readonly string[]): Promise<number> {
@@ -209,7 +229,7 @@ export class SourceFollower implements Machine {
     await this.#brought.save();
     for (const batch of batchesOf(devices)) {
       this.#ended.signal.throwIfAborted();
-      const reply = await balancer.import(batch);
+      const reply = await balancer.import(batch, { judged: true });
       inserted += reply.inserted;
       updated += reply.updated;
       for (const { index, reason } of reply.rejected) {
@@ -236,9 +256,9 @@ export class SourceFollower implements Machine {
   }
 }
 
-/** Whether a device is already what a source says; what the source leaves open is not looked at. @throws InvalidInput */
-function isAs(known: Device, input: DeviceInput): boolean {
-  const { mode, identity, psk, secret, publicKey, profile = known.kind.profile, group } = parseDevice(input);
+/** Whether a device is already what a source says; what the source leaves open is not looked at. */
+function isAs(known: Device, record: ImportedDevice): boolean {
+  const { mode, identity, psk, secret, publicKey, profile = known.kind.profile, group } = record;
   const nameSecret = secret ?? publicKey;
   return (
     mode === known.kind.mode &&
