@@ -3,6 +3,9 @@ import { Command, CommanderError } from "commander";
 import { BerthError, errorText } from "../lib/errors.ts";
 import { addAudit } from "./commands/audit.ts";
 import { addBalancer } from "./commands/balancer.ts";
+import { addCheck } from "./commands/check.ts";
+import { addCompare } from "./commands/compare.ts";
+import { addConfirm } from "./commands/confirm.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDevice } from "./commands/device.ts";
 import { addDevices } from "./commands/devices.ts";
@@ -77,7 +80,10 @@ export async function main(args: readonly string[]): Promise<number> {
     addProfile,
     addRotate,
     addRearm,
+    addConfirm,
+    addCompare,
     addAudit,
+    addCheck,
     addUri,
     addDevice,
     addFleet,

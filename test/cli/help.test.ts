@@ -15,10 +15,13 @@ const COMMANDS = [
   "rotate",
   "rearm",
   "audit",
+  "check",
   "uri",
   "device",
   "fleet",
 ] as const;
+/** Commands that are nothing without another word. */
+const GROUPS: Readonly<Record<string, readonly string[]>> = { profile: ["profile check", "profile put"], check: ["check dns"] };
 
 /** One line on stderr, nothing on stdout, exit code 2. */
 function isWrongUsage({ code, stdout, stderr }: Ended, says: RegExp): void {
@@ -38,7 +41,7 @@ test("berth --help lists every command and the exit codes; without a command it 
 });
 
 test("every command's --help says what it does, and what each of its options is for", async () => {
-  const commands = COMMANDS.flatMap((command) => (command === "profile" ? ["profile check", "profile put"] : [command]));
+  const commands = COMMANDS.flatMap((command) => GROUPS[command] ?? [command]);
   const outputs = await berthMany(commands.map((command) => [...command.split(" "), "--help"]));
   for (const [index, { code, stdout }] of outputs.entries()) {
     assert.equal(code, 0);
