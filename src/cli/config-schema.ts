@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { DECLARED_FIELDS, type Declared } from "../control/index.ts";
+import { parsePrefix } from "../dns/index.ts";
 import type { Milliseconds } from "../lib/clock.ts";
+import { errorText } from "../lib/errors.ts";
 import { type AllocationConfig, AllocationSchema } from "./allocation-schema.ts";
 import { type DnsConfig, DnsSchema } from "./dns-schema.ts";
 import { duration } from "./duration-schema.ts";
@@ -41,7 +43,10 @@ export interface SourceConfig extends HttpCredentials {
 /** An instance that `berth serve` runs. */
 export interface LocalInstance extends Declared {
   readonly id: string;
-  readonly address: string;
+  /** One of a family at most. */
+  readonly address: readonly string[];
+  /** Instead of an IPv6 address: a prefix whose addresses are all its own. */
+  readonly prefix?: string | undefined;
   /** Serve `coap:` without security too. */
   readonly nosec?: boolean | undefined;
 }
@@ -126,6 +131,27 @@ const NOT_WHOLE = "give certificate and key, or neither";
 
 const securityStore: z.ZodType<SecurityStoreConfig> = z.strictObject({ url: text, ...credentials }).refine(isWhole, NOT_WHOLE);
 
+const local: z.ZodType<LocalInstance> = z
+  .strictObject({
+    id: text,
+    address: z
+      .union([address.transform((one) => [one]), z.array(address)], { error: "is no IPv4 or IPv6 address, nor a list of them" })
+      .default([]),
+    prefix: text
+      .superRefine((written, context) => {
+        try {
+          parsePrefix(written);
+        } catch (error) {
+          // It begins with the value, which is given at the end.
+          context.addIssue(errorText(error).replace(/^"[^"]*":? /, ""));
+        }
+      })
+      .optional(),
+    nosec: z.boolean().optional(),
+    ...DECLARED_FIELDS,
+  })
+  .refine(({ address, prefix }) => address.length > 0 || prefix !== undefined, "give an address, or a prefix");
+
 const source: z.ZodType<SourceConfig> = z
   .strictObject({
     kind: z.literal("leshan").default("leshan"),
@@ -173,7 +199,7 @@ export const ConfigSchema: z.ZodType<ConfigFile> = z.strictObject({
       heartbeat: duration.default(1000),
       lostAfter: duration.default(5000),
       onReturn: z.enum(["at-epoch", "at-once"]).optional(),
-      local: z.array(z.strictObject({ id: text, address, nosec: z.boolean().optional(), ...DECLARED_FIELDS })).default([]),
+      local: z.array(local).default([]),
     })
     .prefault({}),
   control: z

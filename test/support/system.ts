@@ -26,6 +26,8 @@ export interface SystemOptions {
   /** All in one `berth serve`, instead of a process that the test starts for each part. */
   readonly serve?: true;
   readonly nosec?: true;
+  /** Where each instance is, as YAML such as `address: "::1"`; given `127.a.b.`. An IPv4 address each if not given. */
+  readonly whereabouts?: (net: string) => readonly string[];
   /** More options of `berth instance`, by its id. */
   readonly instanceOptions?: Readonly<Record<string, readonly string[]>>;
 }
@@ -66,10 +68,14 @@ export class System {
   readonly addresses: ReadonlyMap<string, string>;
   readonly programs: Map<string, Program> = new Map();
   readonly #nosec: boolean;
+  readonly #listens: boolean;
   readonly #instanceOptions: Readonly<Record<string, readonly string[]>>;
 
   private constructor(options: SystemOptions, net: string, ports: readonly [number, number, number]) {
-    const { instances = 2, devices = 0, yaml = "", recipe = "berth-1" } = options;
+    const { whereabouts, devices = 0, yaml = "", recipe = "berth-1" } = options;
+    const given = whereabouts?.(net);
+    const { instances = given?.length ?? 2 } = options;
+    this.#listens = given === undefined;
     const address = `${net}1`;
     [this.port, this.controlPort] = ports;
     this.dns = { address, port: ports[2] };
@@ -87,7 +93,7 @@ export class System {
     at("instance.token", randomBytes(32).toString("hex"));
     at("berth.key", randomBytes(32).toString("hex"));
     this.fleetFile = at("fleet.csv", csvOf(this.devices));
-    const local = [...this.addresses].map(([id, ip]) => `{ id: ${id}, address: ${ip} }`);
+    const local = [...this.addresses].map(([id, ip], index) => `{ id: ${id}, ${given?.[index] ?? `address: ${ip}`} }`);
     this.config = at(
       "berth.yaml",
       `uri: coaps://bs.${ZONE}:${this.port}
@@ -137,8 +143,9 @@ ${yaml}`,
 
   startInstance(id: string): Program {
     const nosec = this.#nosec ? ["--nosec"] : [];
-    const listen = ["--listen", this.address(id), ...nosec, ...(this.#instanceOptions[id] ?? [])];
-    const program = startBerth(["instance", "--config", this.config, "--id", id, ...listen]);
+    const listen = this.#listens ? ["--listen", this.address(id)] : [];
+    const more = [...listen, ...nosec, ...(this.#instanceOptions[id] ?? [])];
+    const program = startBerth(["instance", "--config", this.config, "--id", id, ...more]);
     this.programs.set(id, program);
     return program;
   }

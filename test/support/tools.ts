@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
+import { networkInterfaces } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { loadOpenSsl, OpenSslTooOld } from "../../src/dtls/index.ts";
@@ -58,4 +59,10 @@ export function rawPublicKeysMissing(): string | false {
     if (error instanceof OpenSslTooOld) return error.message;
     throw error;
   }
+}
+
+/** For `{ skip: needsIpv6() }`. */
+export function needsIpv6(): string | false {
+  const has = Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === "::1"));
+  return !has && "this host has no ::1: sysctl net.ipv6.conf.lo.disable_ipv6=0";
 }

@@ -1,4 +1,3 @@
-import { isIP } from "node:net";
 import { type Command, InvalidArgumentError } from "commander";
 import { BootstrapInstance, type Listener } from "../../bootstrap/index.ts";
 import { type Declared, DeclaredSchema } from "../../control/index.ts";
@@ -16,10 +15,12 @@ import { readDtls } from "../dtls-files.ts";
 import { createLogger } from "../log.ts";
 import { openSecurityStores } from "../security-stores.ts";
 import { untilTold } from "../until-told.ts";
+import { type Whereabouts, whereaboutsOf } from "../whereabouts.ts";
 
 interface InstanceCommandOptions extends ConnectOptions {
   readonly id: string;
-  readonly listen: readonly string[];
+  readonly listen?: readonly string[];
+  readonly prefix?: string;
   readonly advertise?: readonly string[];
   readonly nosec?: true;
   readonly weight?: number;
@@ -40,8 +41,15 @@ export function addInstance(program: Command): void {
     .command("instance")
     .description("run one bootstrap server instance")
     .requiredOption("--id <id>", "its name at the balancer")
-    .requiredOption("--listen <address...>", "addresses to serve devices on, IPv4 or IPv6; the port is that of the static URI")
+    .option(
+      "--listen <address...>",
+      "addresses to serve devices on, IPv4 or IPv6; the port is that of the static URI (default: what instances.local says)",
+    )
     .option("--advertise <address...>", "addresses devices reach it at, one of a family (default: those it listens on)")
+    .option(
+      "--prefix <prefix>",
+      "an IPv6 prefix routed here, such as 2001:db8:1:2::/64: each device gets an address of its own in it",
+    )
     .option("--nosec", "serve coap: without security too, on its default port or that of a coap: URI")
     .option("--weight <n>", "how many devices it is to have relative to the others (default: 1)", Number)
     .option("--region <name>", "the region it is in")
@@ -60,10 +68,11 @@ export function addInstance(program: Command): void {
       const { handshakes, sessions } = config.admission;
       const securityStores = openSecurityStores(config.securityStores);
       const dtls = readDtls(config.dtls);
+      const whereabouts = whereaboutsOf(config, options);
       const instance = await BootstrapInstance.start({
         id: options.id,
-        listeners: listenersOf(config, options),
-        advertise: advertised(options.advertise ?? options.listen),
+        listeners: listenersOf(config, whereabouts, options.nosec),
+        advertise: whereabouts.advertise,
         declared: declaredBy(config, options),
         control: connect(options, "instance"),
         clock: systemClock,
@@ -101,19 +110,16 @@ function followCertificates(
   };
 }
 
-function listenersOf(config: Config, { listen, nosec }: InstanceCommandOptions): Listener[] {
+function listenersOf(config: Config, { listen }: Whereabouts, nosec: true | undefined): Listener[] {
   const { scheme, port: given } = prepareNaming(config.recipe, config.uri);
   const secure = scheme === "coaps";
   if (!secure && nosec === undefined) {
     throw new InvalidInput(`uri: ${scheme}: is without security; say --nosec if devices shall bootstrap without authentication`);
   }
-  return listen.flatMap((address): Listener[] => {
-    if (isIP(address) === 0) throw new InvalidInput(`--listen: "${address}" is no IPv4 or IPv6 address`);
-    return [
-      ...(secure ? [{ scheme: "coaps", address, port: given ?? DEFAULT_PORTS.coaps } as const] : []),
-      ...(nosec ? [{ scheme: "coap", address, port: secure ? DEFAULT_PORTS.coap : (given ?? DEFAULT_PORTS.coap) } as const] : []),
-    ];
-  });
+  return listen.flatMap((address): Listener[] => [
+    ...(secure ? [{ scheme: "coaps", address, port: given ?? DEFAULT_PORTS.coaps } as const] : []),
+    ...(nosec ? [{ scheme: "coap", address, port: secure ? DEFAULT_PORTS.coap : (given ?? DEFAULT_PORTS.coap) } as const] : []),
+  ]);
 }
 
 /** What the options say; else what the configuration says of the instance of that id. @throws InvalidInput */
@@ -136,17 +142,4 @@ function parseLocation(text: string): readonly [number, number] {
     throw new InvalidArgumentError("It must be latitude and longitude in degrees, such as 52.5,13.4.");
   }
   return [Number(latitude), Number(longitude)];
-}
-
-function advertised(addresses: readonly string[]): { ipv4?: string; ipv6?: string } {
-  const ofFamily = (family: 4 | 6): string | undefined => {
-    const [first, ...more] = addresses.filter((address) => isIP(address) === family);
-    if (more.length > 0)
-      throw new InvalidInput(
-        `--advertise: give one IPv${family} address, devices must not choose (got ${[first, ...more].join(", ")})`,
-      );
-    return first;
-  };
-  const [ipv4, ipv6] = [ofFamily(4), ofFamily(6)];
-  return { ...(ipv4 === undefined ? {} : { ipv4 }), ...(ipv6 === undefined ? {} : { ipv6 }) };
 }

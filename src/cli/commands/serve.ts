@@ -36,8 +36,9 @@ export function addServe(program: Command): void {
       try {
         supervisor.start("balancer", ["balancer", "--config", config.path]);
         await supervisor.until(() => isUp(client));
-        for (const { id, address, nosec } of local) {
-          const args = ["instance", "--config", config.path, "--id", id, "--listen", address];
+        // Where each listens stands in the configuration.
+        for (const { id, nosec } of local) {
+          const args = ["instance", "--config", config.path, "--id", id];
           supervisor.start(id, nosec ? [...args, "--nosec"] : args);
         }
         await supervisor.until(() => areUp(client, local.length));
