@@ -1,4 +1,4 @@
-import { type NameState, NameStatesWriter, type RegistryPlan, relativeLength, TYPE, ZoneContents } from "../dns/index.ts";
+import { type NameState, NameStatesWriter, RegistryHeld, type RegistryPlan, relativeLength, TYPE, ZoneContents } from "../dns/index.ts";
 import type { Seconds } from "../lib/clock.ts";
 
 /** Whether a name is one that our recipe can make. @param name relative to the zone, wire form, lower case, without the root's zero */
@@ -81,6 +81,15 @@ export function planChanges(held: HeldNames, desired: ZoneContents, batch: Batch
 /** The share (0-1) of the names held that a plan changes or removes; 0 where none is held. */
 export function shareOf({ changed, removed, held }: RegistryPlan): number {
   return held === 0 ? 0 : (changed + removed) / held;
+}
+
+/** @param limit the share (0-1) that may be changed or removed @throws RegistryHeld if it is more */
+export function checkShare(plan: RegistryPlan, limit: number): void {
+  const share = shareOf(plan);
+  if (share <= limit) return;
+  const percent = (part: number): string => `${Math.round(part * 1000) / 10} %`;
+  const why = `${percent(share)} of the live names would be changed or removed, and ${percent(limit)} may be without somebody's confirmation`;
+  throw new RegistryHeld(why, plan);
 }
 
 /** What goes into one message at most. */

@@ -3,7 +3,6 @@ import {
   type NameState,
   NameStatesWriter,
   type Registry,
-  RegistryHeld,
   RegistryUnavailable,
   readNameStates,
   type TsigKey,
@@ -19,7 +18,7 @@ import type { Random } from "../lib/random.ts";
 import type { Machine } from "../net/index.ts";
 import { Journal } from "./journal.ts";
 import { Notifier } from "./notifier.ts";
-import { shareOf } from "./plan.ts";
+import { checkShare } from "./plan.ts";
 import { type PrimaryStore, SerialKeeper } from "./serial-keeper.ts";
 import { Snapshots } from "./snapshots.ts";
 import { type TransferStats, Transfers } from "./transfers.ts";
@@ -99,10 +98,7 @@ export class PrimaryRegistry implements Registry, ZoneTransfers, Machine {
     const old = new NameStatesWriter();
     const plan = { ...difference(before, desired, old), held: before.size + unknown };
     if (unknown > desired.size) plan.removed = unknown - desired.size;
-    if (shareOf(plan) > limit) {
-      const goes = plan.changed + plan.removed;
-      throw new RegistryHeld(`${goes} of ${plan.held} names in the zone would change or go`, plan);
-    }
+    checkShare(plan, limit);
     const changed = plan.added + plan.changed + plan.removed;
     if (memory !== undefined || changed > 0) {
       await this.#prepare(desired.size);

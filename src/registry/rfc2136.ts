@@ -4,7 +4,6 @@ import {
   nameToWire,
   type Registry,
   RegistryFenced,
-  RegistryHeld,
   RegistryRefused,
   readNameStates,
   type Written,
@@ -14,7 +13,7 @@ import type { Milliseconds, Seconds } from "../lib/clock.ts";
 import { InternalError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
-import { Batches, type BatchLimits, HeldNames, type Owns, planChanges, shareOf } from "./plan.ts";
+import { Batches, type BatchLimits, checkShare, HeldNames, type Owns, planChanges } from "./plan.ts";
 import { isPassing, isPrerequisiteFailure, isUnknownOutcome, registryError } from "./rfc2136-errors.ts";
 import { UpdateLink, type UpdateLinkOptions } from "./rfc2136-link.ts";
 import { mayTake, type Owner, OwnerRecord, type TextRecord, termOf } from "./rfc2136-owner.ts";
@@ -94,8 +93,7 @@ export class Rfc2136Registry implements Registry {
     });
     const { plan, batches } = planChanges(held, desired, this.#options.batch ?? BATCH);
     this.#contents = held.contents;
-    const share = shareOf(plan);
-    if (share > limit) throw new RegistryHeld(heldText(share, limit), plan);
+    checkShare(plan, limit);
     this.#left = batches.map((states) => ({ states, sure: true }));
     await this.#writeLeft(held.contents);
     return this.#written(held.contents, plan.added + plan.changed + plan.removed);
@@ -259,8 +257,3 @@ function* changesOf(states: Uint8Array, contents: ZoneContents | undefined): Gen
 }
 
 const NOTHING: Pick<NameState, "ipv4" | "ipv6"> = { ipv4: undefined, ipv6: undefined };
-
-function heldText(share: number, limit: number): string {
-  const percent = (part: number): string => `${Math.round(part * 1000) / 10} %`;
-  return `${percent(share)} of the live names would be changed or removed, and ${percent(limit)} may be without somebody's confirmation`;
-}
