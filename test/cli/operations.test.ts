@@ -272,6 +272,40 @@ urn:mode:worse,eap,,,${KEY}
     assert.deepEqual([last?.kind, last?.trigger, last?.reason], ["rotation", "leak", "seen in a ticket"]);
   });
 
+  test("is asked before an import changes many live names: nothing of it is taken until it is confirmed", async () => {
+    const rekeyed = (key: string): string =>
+      file("other-keys.csv", csvOf(testDevices(60).map((device) => ({ ...device, key: key.repeat(16) }))));
+    const held = await system.berth("import", rekeyed("1"));
+    assert.equal(held.code, 1);
+    assert.match(held.stderr, /berth: .*other-keys\.csv: held, and nothing of it was taken: .* --confirm\n$/);
+    assert.equal(held.stdout, "");
+    const list = await system.berth("confirm", "--list");
+    assert.match(
+      list.stdout,
+      /^what +since +confirmed +explanation\nimport +\S+ +no +it would give devices other names.* devices with names/,
+    );
+    assert.match((await system.berth("devices", "--limit", "1")).stderr, /held: import: .*; see berth confirm/);
+    assert.match((await system.berth("confirm")).stdout, /^what .*\nimport .* yes /);
+    assert.deepEqual(JSON.parse((await system.berth("confirm", "--json")).stdout), []);
+    assert.equal((await system.berth("import", rekeyed("1"))).stdout, "0 devices added, 60 updated, 0 rejected\n");
+    const meant = await system.berth("import", rekeyed("2"), "--confirm");
+    assert.equal(meant.stdout, "0 devices added, 60 updated, 0 rejected\n");
+    const audit = JSON.parse((await system.berth("audit", "--json")).stdout) as AuditEntry[];
+    assert.deepEqual(
+      audit.slice(0, 3).map(({ kind, subject }) => [kind, subject]),
+      [
+        ["confirmed", "import"],
+        ["confirmed", "import"],
+        ["held", "import"],
+      ],
+    );
+  });
+
+  test("may have the registry compared with what should be in it", async () => {
+    const { code, stderr } = await system.berth("compare");
+    assert.equal(code, 0, stderr);
+  });
+
   test("is told in one line when the token is wrong", async () => {
     const wrong = file("wrong.token", "x".repeat(32));
     const { code, stderr } = await berth(["devices", "--config", system.config, "--token-file", wrong]);

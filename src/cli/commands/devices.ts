@@ -54,6 +54,8 @@ export function addDevices(program: Command): void {
       if (devices.length > 0) print(table(devices.map(row)));
       const past = devices.flatMap(pastRows);
       if (history && past.length > 0) print(`\n${table(past)}`);
+      for (const warning of status.warnings) say(`warning: ${warning}`);
+      for (const { what, explanation } of status.held) say(`held: ${what}: ${explanation}; see berth confirm`);
       const { pending, commenced, completed } = status.devices;
       say(`${devices.length} shown; in all ${pending} pending, ${commenced} commenced, ${completed} completed`);
     });
