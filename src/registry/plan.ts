@@ -1,4 +1,12 @@
-import { type NameState, NameStatesWriter, RegistryHeld, type RegistryPlan, relativeLength, TYPE, ZoneContents } from "../dns/index.ts";
+import {
+  type NameState,
+  NameStatesWriter,
+  RegistryHeld,
+  type RegistryPlan,
+  relativeLength,
+  TYPE,
+  ZoneContents,
+} from "../dns/index.ts";
 import type { Seconds } from "../lib/clock.ts";
 
 /** Whether a name is one that our recipe can make. @param name relative to the zone, wire form, lower case, without the root's zero */
