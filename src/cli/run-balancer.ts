@@ -1,7 +1,6 @@
-import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { Balancer, checkTiming, controlHandlers, fencedStorage, Lease, SourceFollower } from "../balancer/index.ts";
-import { type NameserverHost, ZoneTable } from "../dns/index.ts";
+import { ZoneTable } from "../dns/index.ts";
 import { isLoopback } from "../lib/address.ts";
 import { toHex } from "../lib/bytes.ts";
 import { InvalidInput } from "../lib/errors.ts";
@@ -15,7 +14,9 @@ import { readToken } from "./connect.ts";
 import { loadObjects } from "./objects.ts";
 import { readPair } from "./pem-files.ts";
 import { checkFile, profileReader } from "./profiles.ts";
+import { openRegistry } from "./registry.ts";
 import { openSources } from "./sources.ts";
+import { zoneOptionsOf } from "./zone-options.ts";
 
 /** A running balancer. */
 export interface RunningBalancer {
@@ -58,7 +59,9 @@ export async function runBalancer(config: Config, log: Logger, signal?: AbortSig
   const box = loadSecretBox(config.storage.key === undefined ? {} : { file: config.storage.key });
   // Whoever takes over with the same database and key gives names the same addresses.
   const addressKey = box.derive("addresses of names within IPv6 prefixes", 16);
-  const table = new ZoneTable({ zone, seed: systemRandom.bytes(16), addressKey });
+  const followed = dns.registry !== "embedded";
+  const table = new ZoneTable({ zone, seed: systemRandom.bytes(16), addressKey, followed });
+  const zoneOptions = zoneOptionsOf(config);
   const where = storageOf(config);
   const database = await openStorage(where, box);
   const undo: (() => Promise<void>)[] = [() => database.close()];
@@ -80,7 +83,16 @@ export async function runBalancer(config: Config, log: Logger, signal?: AbortSig
     leaseTicker.add(lease);
     undo.push(async () => leaseTicker.stop());
     const storage = fencedStorage(database, lease);
-    const balancer = await Balancer.start({
+    let steps: () => readonly string[] = () => [];
+    const registry = await openRegistry(config, {
+      ...{ table, storage, log },
+      zone: zoneOptions,
+      term: lease.term,
+      mayWrite: () => lease.mayWrite,
+      steps: () => steps(),
+    });
+    if (registry !== undefined) undo.push(() => registry.publication.close());
+    const balancer: Balancer = await Balancer.start({
       uri: config.uri,
       recipe,
       timing,
@@ -97,11 +109,13 @@ export async function runBalancer(config: Config, log: Logger, signal?: AbortSig
       readProfile,
       rearm: rearm.policy === "always" ? [{ after: 0 }] : rearm.rules,
       brake: dns.brake,
+      publication: registry?.publication,
       clock: systemClock,
       breathe,
       log,
     });
     undo.push(() => balancer.idle());
+    steps = () => balancer.epochs.wanted.map((step) => JSON.stringify(step));
     balancer.noteLease(lease);
     for (const { name, profile, warnings } of profiles) {
       await balancer.putProfile(name, profile);
@@ -115,20 +129,20 @@ export async function runBalancer(config: Config, log: Logger, signal?: AbortSig
       undo.push(() => follower.close());
       ticker.add(follower);
     }
-    const nameserver = await Nameserver.start({
-      zone: {
-        name: zone,
-        nameservers: nameserversOf(config),
-        serial: Math.floor(systemClock.now() / 1000),
-        ttl: Math.ceil(dns.ttl / 1000),
-        negativeTtl: Math.ceil(dns.negativeTtl / 1000),
-      },
-      table,
-      listen: dns.listen,
-      limits: dns.limits,
-      log,
-    });
-    undo.push(() => nameserver.close());
+    // Where a primary takes updates, resolvers ask that one.
+    if (dns.registry !== "rfc2136") {
+      const { listen, limits } = dns;
+      const nameserver = await Nameserver.start({
+        zone: zoneOptions,
+        table,
+        listen,
+        limits,
+        log,
+        transfers: registry?.transfers,
+      });
+      undo.push(() => nameserver.close());
+    }
+    if (registry !== undefined) ticker.add(registry.publication);
     const server = await serveControl({
       ...control.listen,
       ...(tls === undefined ? {} : { tls }),
@@ -137,7 +151,7 @@ export async function runBalancer(config: Config, log: Logger, signal?: AbortSig
       log,
     });
     undo.push(() => server.close());
-    log.info({ zone, dns: dns.listen, control: control.listen }, "balancer is up");
+    log.info({ zone, registry: dns.registry, control: control.listen }, "balancer is up");
     return { stop, lost: new Promise((resolve) => lease.onLost(resolve)) };
   } catch (error) {
     await stop();
@@ -158,19 +172,4 @@ function storageOf(config: Config): StorageOptions {
     throw new InvalidInput("storage: give a folder for the embedded database, or a postgres URL");
   }
   return { kind: "pglite", folder: config.storage.folder };
-}
-
-/** Name servers of the zone: those configured, or this one by the addresses it listens on. */
-function nameserversOf({ dns, zone }: Config): NameserverHost[] {
-  if (dns.nameservers.length > 0) {
-    return dns.nameservers.map(({ host, ipv4, ipv6 }) => ({
-      host,
-      ...(ipv4 === undefined ? {} : { ipv4 }),
-      ...(ipv6 === undefined ? {} : { ipv6 }),
-    }));
-  }
-  return dns.listen.slice(0, 13).map(({ address }, index) => ({
-    host: `ns${index + 1}.${zone}`,
-    ...(isIP(address) === 6 ? { ipv6: address } : { ipv4: address }),
-  }));
 }

@@ -28,6 +28,8 @@ export interface PublicationOptions extends Pick<ComparisonBrakeOptions, "store"
   readonly observer: Observer;
   /** Whether this balancer leads (spec R6). */
   readonly mayWrite: () => boolean;
+  /** The lease is not ours: nothing is to be given out before the next comparison. */
+  readonly suspend: () => void;
   /** From one write to the next at least. */
   readonly pace: Milliseconds;
   /** Names in one write at most. */
@@ -66,6 +68,7 @@ export class Publication implements Machine, PublicationControl {
   /** Names in the write that is under way. */
   #underWay = 0;
   #confirmed = false;
+  #leads = true;
   #working: Promise<void> | undefined;
   #compared: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
   #closed = false;
@@ -80,12 +83,20 @@ export class Publication implements Machine, PublicationControl {
   }
 
   tick(): void {
-    const { feed, clock, mayWrite } = this.#options;
+    const { feed, clock, mayWrite, suspend, observer } = this.#options;
     const now = clock.now();
+    const leads = mayWrite();
+    const look = observer.nextDeadline();
+    if (look !== undefined && look <= now) observer.tick(now);
     if (feed.pending > 0) this.#since ??= now;
+    if (this.#leads && !leads) {
+      suspend();
+      if (this.#phase.is === "following") this.#phase = { is: "comparing" };
+    }
+    this.#leads = leads;
     const { is } = this.#phase;
     const idle = is === "held" || is === "fenced" || (is === "following" && feed.pending === 0);
-    if (this.#closed || this.#working !== undefined || idle || now < this.#notBefore || !mayWrite()) return;
+    if (this.#closed || this.#working !== undefined || idle || now < this.#notBefore || !leads) return;
     this.#working = this.#work().finally(() => {
       this.#working = undefined;
     });

@@ -1,12 +1,6 @@
-import type { Transferable } from "node:worker_threads";
+import type { MessagePort, Worker } from "node:worker_threads";
 import { RegistryFenced, RegistryHeld, type RegistryPlan, RegistryRefused, RegistryUnavailable } from "../dns/index.ts";
 import { BerthError, errorText, InternalError } from "../lib/errors.ts";
-
-/** One side of a channel between threads: a worker, or a port. */
-export interface Port {
-  postMessage(value: unknown, transfer?: readonly Transferable[]): void;
-  on(event: "message", listener: (value: never) => void): unknown;
-}
 
 /** What the other side may call, by name. */
 export type Methods = Readonly<Record<string, (...args: never[]) => unknown>>;
@@ -32,14 +26,14 @@ interface Waiting {
 
 /** Calls from one thread to another and back, both of them ours. */
 export class Rpc {
-  readonly #port: Port;
+  readonly #port: Worker | MessagePort;
   readonly #methods: Methods;
   readonly #waiting: Map<number, Waiting> = new Map();
   #lastId = 0;
   #ended: Error | undefined;
 
   /** @param methods what the other side may call */
-  constructor(port: Port, methods: Methods) {
+  constructor(port: Worker | MessagePort, methods: Methods) {
     this.#port = port;
     this.#methods = methods;
     port.on("message", (message: Message) => this.#receive(message));
@@ -68,7 +62,7 @@ export class Rpc {
   }
 
   #receive(message: Message): void {
-    if (message.kind === "tell") void this.#run(message.method, message.args);
+    if (message.kind === "tell") this.#run(message.method, message.args).catch((error: Error) => this.end(error));
     else if (message.kind === "call") void this.#answer(message.id, message.method, message.args);
     else {
       const waiting = this.#waiting.get(message.id);

@@ -61,6 +61,7 @@ class World {
   readonly publication: Publication;
   readonly log: string[] = [];
   leads = true;
+  suspended = 0;
   steps: readonly string[] = ["1"];
   saved: Published | undefined;
 
@@ -80,6 +81,9 @@ class World {
       registry,
       observer,
       mayWrite: () => this.leads,
+      suspend: () => {
+        this.suspended++;
+      },
       pace: 100,
       largest: 5000,
       brake: 0.3,
@@ -169,6 +173,7 @@ describe("publication (spec R3, R4)", () => {
     await world.pass(2000);
     assert.equal(world.registry.contents.size, 0);
     assert.equal(world.publication.view().state, "waiting");
+    assert.equal(world.suspended, 1);
     world.leads = true;
     await world.pass();
     assert.equal(world.registry.contents.size, 5);
