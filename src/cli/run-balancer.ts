@@ -56,13 +56,13 @@ export async function runBalancer(config: Config, log: Logger, signal?: AbortSig
   const profiles = Object.entries(config.profiles).flatMap(([name, path]) => checkFile(name, path, readProfile));
   const sources = openSources(config.sources);
   const allocation = await openAllocation(config.allocation);
+  const where = storageOf(config);
   const box = loadSecretBox(config.storage.key === undefined ? {} : { file: config.storage.key });
   // Whoever takes over with the same database and key gives names the same addresses.
   const addressKey = box.derive("addresses of names within IPv6 prefixes", 16);
   const followed = dns.registry !== "embedded";
   const table = new ZoneTable({ zone, seed: systemRandom.bytes(16), addressKey, followed });
   const zoneOptions = zoneOptionsOf(config);
-  const where = storageOf(config);
   const database = await openStorage(where, box);
   const undo: (() => Promise<void>)[] = [() => database.close()];
   const stop = async (): Promise<void> => {
