@@ -1,10 +1,11 @@
 import type { PublicationStatus } from "../../control/index.ts";
 import type { Prefix, TsigKey } from "../../dns/index.ts";
 import type { Clock, Milliseconds } from "../../lib/clock.ts";
+import { BerthError, errorText } from "../../lib/errors.ts";
 import type { DnsServer } from "../../net/index.ts";
 import type { DnsConfig } from "../dns-schema.ts";
 import type { Asker } from "./asker.ts";
-import type { Finding } from "./finding.ts";
+import { error, type Finding } from "./finding.ts";
 
 /**
  * What a server is to Berth: its `own` nameserver; the primary that takes its `update`s; a `secondary` that it tells of
@@ -46,8 +47,10 @@ export interface CheckContext {
   readonly skew: Milliseconds;
   /** How long an epoch lasts; undefined where names do not go by the time. */
   readonly epoch: Milliseconds | undefined;
-  /** Those that answer. */
+  /** Those to look at; after the first look those that serve the zone. */
   readonly servers: readonly CheckedServer[];
+  /** All that the configuration names. */
+  readonly configured: readonly CheckedServer[];
   readonly asker: Asker;
   /** The key that the registry is spoken to with. */
   readonly key: TsigKey | undefined;
@@ -66,12 +69,21 @@ export interface CheckContext {
 /** One check; it rejects only for what it did not think of. */
 export type Check = (context: CheckContext) => Promise<readonly Finding[]>;
 
-/** Runs a check on each of the servers, at the same time. */
+/** Runs a check on each of the servers, at the same time. One that falls silent in the middle is a finding like others. */
 export async function onEach(
+  check: string,
   servers: readonly CheckedServer[],
-  check: (server: CheckedServer) => Promise<readonly Finding[]>,
+  run: (server: CheckedServer) => Promise<readonly Finding[]>,
 ): Promise<readonly Finding[]> {
-  return (await Promise.all(servers.map(check))).flat();
+  const guarded = async (server: CheckedServer): Promise<readonly Finding[]> => {
+    try {
+      return await run(server);
+    } catch (thrown) {
+      if (!(thrown instanceof BerthError)) throw thrown;
+      return [error({ check, server }, `it could not be looked at to the end: ${errorText(thrown)}`, "run the check again")];
+    }
+  };
+  return (await Promise.all(servers.map(guarded))).flat();
 }
 
 /** The one where changes come in first, if it answers. */

@@ -78,12 +78,13 @@ function compareHosts(delegated: readonly string[], named: readonly string[], wh
 
 /** The parent has to give the addresses of servers within the zone, and those have to be the servers'. */
 async function compareGlue(
-  { asker, wire }: CheckContext,
+  context: CheckContext,
   child: CheckedServer,
   referral: Message,
   delegated: readonly string[],
   where: string,
 ): Promise<readonly Finding[]> {
+  const { asker, wire } = context;
   const records = [...referral.answers, ...referral.authorities].filter(({ type }) => type === TYPE.NS);
   const findings: Finding[] = [];
   for (const host of delegated) {
@@ -109,18 +110,20 @@ async function compareGlue(
         ),
       );
     }
-    for (const address of glue) if (!isLoopback(address)) findings.push(...(await answersThere({ asker, wire }, host, address)));
+    for (const address of glue) if (!isLoopback(address)) findings.push(...(await answersThere(context, host, address)));
   }
   return findings;
 }
 
 /** Whether a server that resolvers are led to serves the zone at all. */
 async function answersThere(
-  { asker, wire }: Pick<CheckContext, "asker" | "wire">,
+  { asker, wire, configured }: CheckContext,
   host: string,
   address: string,
 ): Promise<readonly Finding[]> {
   const server = { address, port: 53 };
+  // Of those the first check has told.
+  if (configured.some(({ name }) => name === addressAndPort(server))) return [];
   const lame = (why: string): readonly Finding[] => [
     error(
       { check: "delegation", server: { name: addressAndPort(server) } },

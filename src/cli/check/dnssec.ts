@@ -1,4 +1,5 @@
 import { type Message, type ResourceRecord, TYPE } from "../../dns/index.ts";
+import { DnsFailure } from "../../net/index.ts";
 import { within } from "./asker.ts";
 import { type Check, type CheckContext, type CheckedServer, onEach, servingServers } from "./context.ts";
 import { error, ok, warning } from "./finding.ts";
@@ -9,15 +10,20 @@ const RRSIG = 46;
 const NSEC = 47;
 const NSEC3 = 50;
 
-/** Whether a server has the zone signed. */
+/** Whether a server has the zone signed; one that does not take EDNS cannot. */
 export async function isSigned({ asker, wire }: CheckContext, server: CheckedServer): Promise<boolean> {
-  const { answers } = await asker.ask(server, { name: wire, type: DNSKEY, edns: "dnssec" });
-  return answers.some(({ type }) => type === DNSKEY);
+  try {
+    const { answers } = await asker.ask(server, { name: wire, type: DNSKEY, edns: "dnssec" });
+    return answers.some(({ type }) => type === DNSKEY);
+  } catch (error) {
+    if (error instanceof DnsFailure) return false;
+    throw error;
+  }
 }
 
 /** For a zone that is signed: whether what proves that names do not exist tells a stranger which do, and whether signatures hold still. */
 export const checkDnssec: Check = (context) =>
-  onEach(servingServers(context), async (server) => {
+  onEach("dnssec", servingServers(context), async (server) => {
     const { asker, wire } = context;
     const subject = { check: "dnssec", server };
     if (!(await isSigned(context, server))) return [ok(subject, "the zone is not signed")];

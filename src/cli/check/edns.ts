@@ -5,7 +5,7 @@ import { error, type Finding, ok, warning } from "./finding.ts";
 
 /** Whether a server speaks EDNS (RFC 6891), and gives questions back in the letters they came in, which resolvers look at (0x20). */
 export const checkEdns: Check = ({ asker, wire, servers }) =>
-  onEach(servers, async (server) => {
+  onEach("edns", servers, async (server) => {
     const subject = { check: "edns", server };
     const findings: Finding[] = [];
     const mixed = wire.map((byte, index) => (byte >= 0x61 && byte <= 0x7a && index % 2 === 0 ? byte - 0x20 : byte));

@@ -22,7 +22,7 @@ export const checkKey: Check = async (context) => {
   if (key === undefined) return [];
   const spokenTo = servers.filter(({ roles }) => roles.some((role) => role === "update" || role === "secondary"));
   const own = dns.registry === "primary" ? servers.filter(({ roles }) => roles.includes("own")) : [];
-  return onEach([...own, ...spokenTo], (server) => checkOne(context, key, server));
+  return onEach("key", [...own, ...spokenTo], (server) => checkOne(context, key, server));
 };
 
 async function checkOne(context: CheckContext, key: TsigKey, server: CheckedServer): Promise<readonly Finding[]> {

@@ -19,7 +19,7 @@ export const checkLiveNames: Check = async (context) => {
   if ("unreachable" in balancer) return [];
   const { liveNames } = balancer;
   if (liveNames.length === 0) return [ok({ check: "names" }, "no name is live now, so none was looked up")];
-  return onEach(servers, (server) => checkOne(context, server, liveNames));
+  return onEach("names", servers, (server) => checkOne(context, server, liveNames));
 };
 
 async function checkOne(context: CheckContext, server: CheckedServer, names: readonly LiveName[]): Promise<readonly Finding[]> {

@@ -8,7 +8,7 @@ const YXDOMAIN = 6;
 
 /** Whether a server gives the whole zone to anybody who asks (AXFR without a key, RFC 5936): it is the list of all live names. */
 export const checkTransfer: Check = ({ asker, wire, servers }) =>
-  onEach(servers, async (server) => {
+  onEach("transfer", servers, async (server) => {
     const subject = { check: "transfer", server };
     const answer = await withoutFailure(asker.ask(server, { name: wire, type: TYPE.AXFR, tcp: true }));
     const gives = answer !== undefined && answer.rcode === RCODE.NOERROR && answer.answers.length > 0;
@@ -24,7 +24,7 @@ export const checkTransfer: Check = ({ asker, wire, servers }) =>
 
 /** Whether a server takes updates that nobody signed. The update could not be carried out even so: its prerequisite does not hold. */
 export const checkUpdate: Check = ({ asker, wire, servers }) =>
-  onEach(servers, async (server) => {
+  onEach("update", servers, async (server) => {
     const subject = { check: "update", server };
     const prerequisites = [{ is: "no-name", name: new Uint8Array(0) }] as const;
     const update = buildUpdate({ id: asker.newId(), zone: wire, ttl: 0, prerequisites, changes: [] });
@@ -43,7 +43,7 @@ export const checkUpdate: Check = ({ asker, wire, servers }) =>
 
 /** Whether an authoritative server also resolves names for others, which makes it a tool for attacks and its answers mixed ones. */
 export const checkRecursion: Check = ({ asker, wire, servers }) =>
-  onEach(servers, async (server) => {
+  onEach("recursion", servers, async (server) => {
     const subject = { check: "recursion", server };
     const { flags } = await asker.ask(server, { name: wire, type: TYPE.SOA, flags: FLAG.RECURSION_DESIRED });
     if ((flags & RECURSION_AVAILABLE) === 0) return [ok(subject, "offers no recursion")];

@@ -23,6 +23,7 @@ export interface CheckOptions extends ConnectOptions {
 export async function openChecks(config: Config, options: CheckOptions): Promise<CheckContext> {
   const { zone, dns, margins, epochs } = config;
   const keyName = dns.update?.key ?? dns.transfer?.key;
+  const servers = serversOf(dns);
   return {
     zone,
     wire: nameToWire(zone, "zone"),
@@ -30,7 +31,8 @@ export async function openChecks(config: Config, options: CheckOptions): Promise
     lead: margins.lead,
     skew: epochs.skew,
     epoch: epochOf(config),
-    servers: serversOf(dns),
+    servers,
+    configured: servers,
     asker: new Asker(networkCarrier, systemRandom),
     key: keyName === undefined ? undefined : readTsigKey(config, keyName),
     resolver: options.resolver === undefined ? undefined : checked(options.resolver, []),

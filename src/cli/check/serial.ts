@@ -17,6 +17,7 @@ export const checkSerial: Check = async (context) => {
   const wanted = await serialOf(context, primary);
   if (wanted === undefined) return [];
   return onEach(
+    "serial",
     servers.filter((server) => server !== primary),
     (server) => checkOne(context, primary, wanted, server),
   );

@@ -5,7 +5,7 @@ import { error, type Finding, ok, warning } from "./finding.ts";
 
 /** Whether SOA and NS records live as long as they should; a live name's TTL is looked at with the name. */
 export const checkTtl: Check = ({ wire, dns, asker, servers }) =>
-  onEach(servers, async (server) => {
+  onEach("ttl", servers, async (server) => {
     const subject = { check: "ttl", server };
     const answer = await asker.ask(server, { name: wire, type: TYPE.SOA });
     const soa = answer.answers.find(({ type }) => type === TYPE.SOA);

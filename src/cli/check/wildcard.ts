@@ -6,7 +6,7 @@ import { error, ok, warning } from "./finding.ts";
 
 /** Whether a name that nobody has is answered with "no such name" (NXDOMAIN), and not by a wildcard. */
 export const checkWildcard: Check = (context) =>
-  onEach(context.servers, async (server) => {
+  onEach("wildcard", context.servers, async (server) => {
     const { asker, wire } = context;
     const subject = { check: "wildcard", server };
     const name = within(asker.madeUpLabel(), wire);
