@@ -1,4 +1,4 @@
-import type { TsigAlgorithm, TsigKey } from "../dns/index.ts";
+import type { TsigKey } from "../dns/index.ts";
 import { InvalidInput } from "../lib/errors.ts";
 import { type Config, readText } from "./config.ts";
 
@@ -6,8 +6,8 @@ import { type Config, readText } from "./config.ts";
 const MIN_SECRET = 16;
 
 /**
- * Reads a key of `dns.keys`: the secret in base64, or BIND's `key` clause as `tsig-keygen` writes it, which must agree with
- * what the configuration says.
+ * Reads a key of `dns.keys`: the secret in base64, or the key as BIND (`tsig-keygen`), Knot (`keymgr -t`) or NSD write it, which
+ * must agree with what the configuration says.
  * @throws InvalidInput naming key and file, never the secret
  */
 export function readTsigKey({ dns }: Pick<Config, "dns">, name: string): TsigKey {
@@ -16,29 +16,24 @@ export function readTsigKey({ dns }: Pick<Config, "dns">, name: string): TsigKey
   const { algorithm, file } = config;
   const where = `dns.keys.${name}.file`;
   const text = readText(file, where).trim();
-  const clause = /^key\s+"?([^"\s{]+)"?\s*\{([^}]*)\}/m.exec(text);
-  if (clause !== null) checkClause(where, { name, algorithm }, clause);
-  const secret = clause === null ? text : (/secret\s+"([^"]*)"/.exec(clause[2] ?? "")?.[1] ?? "");
+  const valueOf = (pattern: RegExp): string | undefined => pattern.exec(text)?.[1];
+  const written = valueOf(/\bsecret:?\s+"?([A-Za-z0-9+/=]+)"?/);
+  if (written !== undefined) {
+    const plain = (value: string): string => value.toLowerCase().replace(/\.$/, "");
+    const named = valueOf(/(?:^key\s+|\b(?:id|name):\s*)"?([^"\s{]+)"?/m) ?? name;
+    if (plain(named) !== plain(name)) throw new InvalidInput(`${where}: the key there is called "${named}", not "${name}"`);
+    const hashed = valueOf(/\balgorithm:?\s+"?([^";\s]+)/) ?? algorithm;
+    if (plain(hashed) !== algorithm) {
+      throw new InvalidInput(`${where}: the key there is of ${hashed}, the configuration says ${algorithm}`);
+    }
+  }
+  const secret = written ?? text;
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(secret)) {
-    throw new InvalidInput(`${where}: ${file} holds neither a secret in base64 nor a key clause of BIND`);
+    throw new InvalidInput(`${where}: ${file} holds neither a secret in base64 nor a key of BIND, Knot or NSD`);
   }
   const bytes = new Uint8Array(Buffer.from(secret, "base64"));
   if (bytes.length < MIN_SECRET) {
     throw new InvalidInput(`${where}: the secret in ${file} has ${bytes.length} bytes; at least ${MIN_SECRET} are needed`);
   }
   return { name, algorithm, secret: bytes };
-}
-
-/** What the file says of name and algorithm is what the server goes by. */
-function checkClause(
-  where: string,
-  key: { name: string; algorithm: TsigAlgorithm },
-  [, name = "", body = ""]: RegExpExecArray,
-): void {
-  const plain = (text: string): string => text.toLowerCase().replace(/\.$/, "");
-  if (plain(name) !== plain(key.name)) throw new InvalidInput(`${where}: the key there is called "${name}", not "${key.name}"`);
-  const algorithm = /algorithm\s+"?([^";\s]+)/.exec(body)?.[1] ?? key.algorithm;
-  if (plain(algorithm) !== key.algorithm) {
-    throw new InvalidInput(`${where}: the key there is of ${algorithm}, the configuration says ${key.algorithm}`);
-  }
 }
