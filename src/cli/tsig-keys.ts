@@ -16,13 +16,13 @@ export function readTsigKey({ dns }: Pick<Config, "dns">, name: string): TsigKey
   const { algorithm, file } = config;
   const where = `dns.keys.${name}.file`;
   const text = readText(file, where).trim();
-  const valueOf = (pattern: RegExp): string | undefined => pattern.exec(text)?.[1];
-  const written = valueOf(/\bsecret:?\s+"?([A-Za-z0-9+/=]+)"?/);
+  const find = (pattern: RegExp): string | undefined => pattern.exec(text)?.[1];
+  const written = find(/\bsecret:?\s+"?([A-Za-z0-9+/=]+)"?/);
   if (written !== undefined) {
     const plain = (value: string): string => value.toLowerCase().replace(/\.$/, "");
-    const named = valueOf(/(?:^key\s+|\b(?:id|name):\s*)"?([^"\s{]+)"?/m) ?? name;
+    const named = find(/(?:^key\s+|\b(?:id|name):\s*)"?([^"\s{]+)"?/m) ?? name;
     if (plain(named) !== plain(name)) throw new InvalidInput(`${where}: the key there is called "${named}", not "${name}"`);
-    const hashed = valueOf(/\balgorithm:?\s+"?([^";\s]+)/) ?? algorithm;
+    const hashed = find(/\balgorithm:?\s+"?([^";\s]+)/) ?? algorithm;
     if (plain(hashed) !== algorithm) {
       throw new InvalidInput(`${where}: the key there is of ${hashed}, the configuration says ${algorithm}`);
     }
