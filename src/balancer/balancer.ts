@@ -43,6 +43,7 @@ import { Rearming, type RearmRule } from "./rearming.ts";
 import { Registrar } from "./registrar.ts";
 import { removeDevices } from "./removal.ts";
 import { Spreader } from "./spreader.ts";
+import { warningsOf } from "./status.ts";
 import { checkTiming, type Timing } from "./timing.ts";
 import { Turns } from "./turns.ts";
 import { Withdrawal } from "./withdrawal.ts";
@@ -187,6 +188,7 @@ export class Balancer implements Machine {
     const { fleet, instances } = balancer;
     log.info({ devices: fleet.counts, instances: instances.serving().length, timing }, "balancer is ready");
     balancer.#collisions.warn();
+    for (const warning of warningsOf(balancer)) log.error({}, warning);
     return balancer;
   }
 

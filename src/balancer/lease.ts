@@ -8,7 +8,7 @@ import type { Storage } from "../storage/index.ts";
 /** The lease of whoever may change names. */
 const NAME = "balancer";
 /** A lease that is not renewed runs out after this. */
-export const LEASE_SPAN: Milliseconds = 10_000;
+const LEASE_SPAN: Milliseconds = 10_000;
 /** So long before that it is not relied on any more: what is under way by then has to arrive. */
 const MARGIN: Milliseconds = 2000;
 /** How often one that stands by asks. */

@@ -17,7 +17,8 @@ export function statusOf(balancer: Balancer): FleetStatus {
   };
 }
 
-function warningsOf({ instances, epochs }: Balancer): string[] {
+/** What an operator should know of the fleet as it is now. */
+export function warningsOf({ instances, epochs }: Balancer): string[] {
   const names = epochs.views().reduce((sum, epoch) => sum + epoch.names, 0);
   if (names === 0 || instances.serving().length > 0) return [];
   return [`no instance serves: ${names} names stay as they are, though nobody may answer there, until one registers`];

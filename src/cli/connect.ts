@@ -1,4 +1,5 @@
 import { addressAndPort } from "../lib/address.ts";
+import type { Milliseconds } from "../lib/clock.ts";
 import { InvalidInput } from "../lib/errors.ts";
 import { ControlClient } from "../net/index.ts";
 import { type Config, findConfig, readText } from "./config.ts";
@@ -18,9 +19,14 @@ const URL_VARIABLE = "BERTH_URL";
 /**
  * A client of the balancer's control API: flags first, a configuration that was asked for among them, then the
  * environment, then the configuration that lies here.
+ * @param timeout how long a call may take, ms; that of the client if absent
  * @throws InvalidInput if no balancer or no token is known
  */
-export function connect(options: ConnectOptions, role: "operator" | "instance" = "operator"): ControlClient {
+export function connect(
+  options: ConnectOptions,
+  role: "operator" | "instance" = "operator",
+  timeout?: Milliseconds,
+): ControlClient {
   const config = findConfig(options.config);
   const asked = options.config === undefined ? undefined : config;
   const url = options.url ?? (asked && controlUrl(asked)) ?? process.env[URL_VARIABLE] ?? (config && controlUrl(config));
@@ -33,6 +39,7 @@ export function connect(options: ConnectOptions, role: "operator" | "instance" =
     url,
     token: tokenFor(options, config, role),
     ...(ca === undefined ? {} : { ca: readCertificates("control.ca", ca) }),
+    ...(timeout === undefined ? {} : { timeout }),
   });
 }
 

@@ -3,7 +3,6 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import {
   ASSIGNMENTS_PATH,
   type AssignmentEvent,
-  ChangeHeld,
   type ControlApi,
   type Operation,
   openApiDocument,
@@ -154,7 +153,8 @@ function refuse(reply: FastifyReply): FastifyReply {
 function fail(reply: FastifyReply, error: unknown, log: Logger): FastifyReply {
   const status = (error as { statusCode?: number }).statusCode;
   if (error instanceof NotFound) return reply.code(404).send({ code: error.code, message: error.message });
-  if (error instanceof ChangeHeld) return reply.code(409).send({ code: error.code, message: error.message });
+  if (error instanceof BerthError && error.code === "held")
+    return reply.code(409).send({ code: error.code, message: error.message });
   if (error instanceof InvalidInput) return reply.code(400).send({ code: error.code, message: error.message });
   if (status !== undefined && status < 500) return reply.code(status).send({ code: "invalid-input", message: errorText(error) });
   log.error({ error: errorText(error) }, "control API: a request failed");

@@ -159,7 +159,9 @@ test("when every instance looks dead no name is withdrawn, and the log and the s
   ]);
   await world.pass(30 * MINUTE, MINUTE);
   assert.notEqual(world.resolve(endpointOf(3)), undefined, "the next epoch's names come all the same");
+  log.lines.length = 0;
   const again = await world.restart({ log });
+  assert.ok(log.lines.some(({ level, message }) => level === "error" && message.startsWith("no instance serves: ")));
   assert.notEqual(again.resolve(endpointOf(3)), undefined, "over a restart too");
   assert.equal((await status(again)).warnings.length, 1);
   await again.join("bs-11");

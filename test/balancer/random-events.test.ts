@@ -6,6 +6,8 @@ import { breathe, NotFound } from "../../src/net/index.ts";
 import { FakeStorage } from "./fake-storage.ts";
 import { deviceInput, endpointOf, MINUTE, TIMING, World } from "./world.ts";
 
+/** Of a fleet this small half may get new secrets within minutes, and would be held. */
+const UNBRAKED = { brake: 1 } as const;
 const DEVICES = 12;
 const device = fc.integer({ min: 0, max: DEVICES - 1 });
 const instance = fc.integer({ min: 11, max: 14 }).map((number) => `bs-${number}`);
@@ -62,14 +64,14 @@ async function start(recipe: Recipe): Promise<World> {
   const storage = new FakeStorage();
   storage.delay = breathe; // others run while something is being stored
   await storage.profiles.put("default", {}, 0);
-  const world = await World.start({ recipe, storage });
+  const world = await World.start({ recipe, storage, ...UNBRAKED });
   await world.joinAll("bs-11", "bs-12");
   await world.import(DEVICES);
   return world;
 }
 
 async function restarted(world: World): Promise<World> {
-  const next = await world.restart();
+  const next = await world.restart(UNBRAKED);
   for (const [id, boot] of world.alive) await next.join(id, boot);
   return next;
 }

@@ -167,6 +167,22 @@ test("what is not there is 404 with a code", async () => {
   }
 });
 
+test("an import that the brake holds is 409, and nothing waits for it", async () => {
+  const params = { id: "bs-2" };
+  await instance.call("registerInstance", { params, body: { boot: "b2", addresses: { ipv4: "127.0.0.12" } } });
+  const batch = (key: string): { devices: { endpoint: string; psk: string }[] } => ({
+    devices: Array.from({ length: 10 }, (_, number) => ({ endpoint: `urn:held:${number}`, psk: key })),
+  });
+  await operator.call("importDevices", { body: batch(PSK) });
+  const other = batch(PSK.replaceAll("0", "1"));
+  const { status, body } = await ask("POST", "/v1/devices", TOKENS.operator, other);
+  assert.equal(status, 409);
+  assert.equal((body as { code: string }).code, "held");
+  const { held } = await operator.call("status", {});
+  assert.deepEqual(await operator.call("confirm", {}), { confirmed: held.map((each) => ({ ...each, confirmed: true })) });
+  assert.equal((await operator.call("importDevices", { body: other })).updated, 10);
+});
+
 test("what does not fit its schema is 400, with the place, and without the secret", async () => {
   const { operator, instance } = TOKENS;
   const asked: [string, string, string, unknown, RegExp][] = [
