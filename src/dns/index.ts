@@ -19,7 +19,7 @@ export * from "./registry.ts";
 export * from "./serial.ts";
 export * from "./transfer-reader.ts";
 export * from "./transfer-writer.ts";
-export { type PriorMac, refuseTsig, signTsig, TsigError, tsigKeyName, verifyTsig } from "./tsig.ts";
+export { type PriorMac, refuseTsig, signTsig, TsigError, verifyTsig } from "./tsig.ts";
 export type * from "./tsig-key.ts";
 export { readTsig, TSIG_ERROR, type TsigRecord } from "./tsig-record.ts";
 export { TsigStream } from "./tsig-stream.ts";

@@ -51,7 +51,7 @@ export function serverTimeOf({ error, other }: TsigRecord): Instant | undefined 
 }
 
 /** A 48-bit number, network byte order. */
-export function uint48(view: DataView, at: number): number {
+function uint48(view: DataView, at: number): number {
   return view.getUint16(at) * 2 ** 32 + view.getUint32(at + 2);
 }
 

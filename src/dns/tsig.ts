@@ -106,7 +106,7 @@ export function refuseTsig(
 }
 
 /** The wire form of a key's name: lower case, whether a dot stands at its end or not (RFC 8945 section 4.3.3). @throws InvalidInput */
-export function tsigKeyName({ name }: TsigKey): Uint8Array {
+function tsigKeyName({ name }: TsigKey): Uint8Array {
   return nameToWire(name.replace(/\.$/, ""), "TSIG key");
 }
 

@@ -6,6 +6,7 @@ import { parseWith } from "../../src/lib/schema.ts";
 import { parseLeshanConfig, parseObjectXml, parseProfile } from "../../src/lwm2m/index.ts";
 import { BUILT_IN_RECIPES, parseRecipe, parseRecipeText } from "../../src/naming/index.ts";
 import { readDevices } from "../../src/storage/index.ts";
+import { readHostileDns } from "./dns-messages.ts";
 import { hostile, oneOf, twisted } from "./mutate.ts";
 
 /** Files that are right. */
@@ -54,6 +55,7 @@ export async function feedParsers(files: Files, rounds: number, random: Random):
     () => parseProfile(twisted(random, profile), "profile"),
     () => parseLeshanConfig(twisted(random, leshan), "leshan"),
     () => parseObjectXml(text(files.object), "object.xml"),
+    readHostileDns,
   ];
   const counts = { taken: 0, refused: 0 };
   for (let round = 0; round < rounds; round++) {
