@@ -14,7 +14,7 @@ export * from "./notify.ts";
 export { isWithin, type Prefix, parsePrefix } from "./prefix.ts";
 export { Query, type QueryKind } from "./query.ts";
 export * from "./rcode.ts";
-export { type DataPart, type RecordParts, type RecordTemplate, recordTemplate } from "./record.ts";
+export type { DataPart, RecordParts, RecordTemplate } from "./record.ts";
 export * from "./registry.ts";
 export * from "./serial.ts";
 export * from "./transfer-reader.ts";
