@@ -18,6 +18,7 @@ import { addProfile } from "./commands/profile.ts";
 import { addRearm } from "./commands/rearm.ts";
 import { addRotate } from "./commands/rotate.ts";
 import { addServe } from "./commands/serve.ts";
+import { addStatus } from "./commands/status.ts";
 import { addUri } from "./commands/uri.ts";
 import { say } from "./terminal.ts";
 
@@ -50,7 +51,7 @@ const EPILOGUE = `
 See it work:                berth demo
 Run it on this host:        berth serve --config berth.yaml
 Add devices to it:          berth import devices.csv
-See how they fare:          berth devices, berth instances
+See how they fare:          berth status, berth devices, berth instances
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or input.`;
 
@@ -73,6 +74,7 @@ export async function main(args: readonly string[]): Promise<number> {
     addServe,
     addBalancer,
     addInstance,
+    addStatus,
     addImport,
     addDevices,
     addInstances,
