@@ -52,12 +52,15 @@ export function openApiDocument(): Record<string, unknown> {
 }
 
 const failures = Object.fromEntries(
-  Object.entries({ 400: "The request does not fit its schema", 401: "No token, or a wrong one", 404: "Not known" }).map(
-    ([status, description]) => [
-      status,
-      { description, content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } } },
-    ],
-  ),
+  Object.entries({
+    400: "The request does not fit its schema",
+    401: "No token, or a wrong one",
+    404: "Not known",
+    409: "Held",
+  }).map(([status, description]) => [
+    status,
+    { description, content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } } },
+  ]),
 );
 
 function security(role: Role): unknown[] {
