@@ -23,7 +23,7 @@ const KIND = "berth owner=";
 
 /**
  * The owner record: a TXT record of the zone's own name that says whose zone it is and which reign writes it,
- * `berth owner=FLEET term=NUMBER by=RANDOM`. That it is still there is a prerequisite of each update, so that a balancer whose
+ * `berth owner=FLEET term=NUMBER by=RANDOM.COUNT`. That it is still there is a prerequisite of each update, so that a balancer whose
  * record was replaced changes nothing. `by` is another each time that the zone is taken, so that what was sent before, and may
  * still lie in a buffer somewhere, fails too.
  *
@@ -65,11 +65,6 @@ export class OwnerRecord {
     const owners = texts.filter(isOwner);
     return owners.length === 1 && owners.every(({ data }) => Buffer.compare(data, this.#own) === 0);
   }
-
-  /** The same record, with what stands beside it now. */
-  beside(texts: readonly TextRecord[]): OwnerRecord {
-    return new OwnerRecord(texts, ...parse(this.#own));
-  }
 }
 
 /**
@@ -93,18 +88,15 @@ export function mayTake(zone: string, texts: readonly TextRecord[], { fleet, ter
   }
 }
 
-/** The term in an owner record; undefined if it is none. */
-export function termOf({ data }: TextRecord): number | undefined {
-  const [, , term] = PATTERN.exec(textOf(data) ?? "") ?? [];
-  return term === undefined ? undefined : Number(term);
+/** Whether one of these is an owner record of this term, written by somebody whose `by` does not begin like ours. */
+export function isOthers(texts: readonly TextRecord[], term: number, ours: string): boolean {
+  return texts.some(({ data }) => {
+    const [, , reign, by = ""] = PATTERN.exec(textOf(data) ?? "") ?? [];
+    return Number(reign) === term && !by.startsWith(ours);
+  });
 }
 
 const PATTERN = /^berth owner=(\S+) term=(\d+) by=(\S+)$/;
-
-function parse(data: Uint8Array): [owner: Owner, by: string] {
-  const [, fleet = "", term, by = ""] = PATTERN.exec(textOf(data) ?? "") ?? [];
-  return [{ fleet, term: Number(term) }, by];
-}
 
 function isOwner({ data }: TextRecord): boolean {
   return textOf(data)?.startsWith(KIND) === true;

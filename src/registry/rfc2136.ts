@@ -16,7 +16,7 @@ import type { Random } from "../lib/random.ts";
 import { Batches, type BatchLimits, checkShare, HeldNames, type Owns, planChanges } from "./plan.ts";
 import { isPassing, isPrerequisiteFailure, isUnknownOutcome, registryError } from "./rfc2136-errors.ts";
 import { UpdateLink, type UpdateLinkOptions } from "./rfc2136-link.ts";
-import { mayTake, type Owner, OwnerRecord, type TextRecord, termOf } from "./rfc2136-owner.ts";
+import { isOthers, mayTake, type Owner, OwnerRecord, type TextRecord } from "./rfc2136-owner.ts";
 
 /** Options of {@link Rfc2136Registry}. */
 export interface Rfc2136Options extends Omit<UpdateLinkOptions, "zone"> {
@@ -64,6 +64,9 @@ export class Rfc2136Registry implements Registry {
   readonly #options: Rfc2136Options;
   readonly #link: UpdateLink;
   readonly #wire: Uint8Array;
+  /** What tells our owner records from those of others. */
+  readonly #by: string;
+  #taken = 0;
   #contents: ZoneContents | undefined;
   /** The record that we hold the zone by, and those that we tried to and do not know the outcome of. */
   #claims: readonly OwnerRecord[] = [];
@@ -77,6 +80,7 @@ export class Rfc2136Registry implements Registry {
   constructor(options: Rfc2136Options) {
     this.#options = options;
     this.#wire = nameToWire(options.zone, "zone");
+    this.#by = `${Buffer.from(options.random.bytes(8)).toString("hex")}.`;
     this.#link = new UpdateLink({ ...options, zone: this.#wire });
   }
 
@@ -176,14 +180,14 @@ export class Rfc2136Registry implements Registry {
    * is ours now; this shuts out messages of our own that got lost on their way.
    */
   async #take(how: "seize" | "keep"): Promise<void> {
-    const { zone, owner, ttl, random, log } = this.#options;
+    const { zone, owner, ttl, log } = this.#options;
     this.#holds = false;
     if (!this.#link.isOpen) await this.#link.open();
     for (let race = 0; race < RACES; race++) {
       const texts = await this.#link.texts();
       mayTake(zone, texts, owner);
       if (how === "keep") this.#mayKeep(texts);
-      const record = new OwnerRecord(texts, owner, Buffer.from(random.bytes(8)).toString("hex"));
+      const record = new OwnerRecord(texts, owner, `${this.#by}${this.#taken++}`);
       this.#claims = [...this.#claims, record];
       try {
         await this.#link.update({ prerequisites: record.beforeClaim, records: record.claim, ttl, changes: [] });
@@ -200,7 +204,7 @@ export class Rfc2136Registry implements Registry {
   #mayKeep(texts: readonly TextRecord[]): void {
     if (this.#claims.some((claim) => claim.isIn(texts))) return;
     const { zone, owner } = this.#options;
-    if (texts.some((text) => termOf(text) === owner.term)) {
+    if (isOthers(texts, owner.term, this.#by)) {
       throw new RegistryFenced("fenced", `zone ${zone} is written by another balancer of this reign, term ${owner.term}`);
     }
     const why = "its owner record is gone, or an old one: it was edited, or restored from a copy";

@@ -123,6 +123,11 @@ export function updateContract(
       const registry = await holding(many(1, "192.0.2.1"));
       await nsupdate(server, key, [`update delete ${ZONE}. TXT`]);
       await rejects(registry.write(states(many(1, "192.0.2.2"))), "zone", /compared anew/);
+      await registry.replace(all(many(1, "192.0.2.1")), 1);
+      const [old = ""] = await texts();
+      await registry.replace(all(many(1, "192.0.2.1")), 1);
+      await nsupdate(server, key, [`update delete ${ZONE}. TXT`, `update add ${ZONE}. 30 TXT "${old.replace("TXT 30 ", "")}"`]);
+      await rejects(registry.write(states(many(1, "192.0.2.2"))), "zone", /compared anew/);
       await shows(server, label(0), { ipv4: "192.0.2.1" });
       await registry.replace(all(many(1, "192.0.2.2")), 1);
       await shows(server, label(0), { ipv4: "192.0.2.2" });
