@@ -137,9 +137,15 @@ async function openBoth(listen: ListenAddress, answering: Answering, triesLeft: 
   const udp: UdpSocket = await openUdp({
     ...listen,
     onDatagram: (bytes, address, port) => {
-      if (transfers !== undefined && isForTransfers(bytes)) return void transfers.answer(bytes, udp, address, port);
       // Nothing can be sent to port 0, which only a forger would write.
-      const answer = port === 0 ? undefined : responder.answer(bytes, from.read(address), clock.now());
+      if (port === 0) return;
+      from.read(address);
+      const now = clock.now();
+      if (transfers !== undefined && isForTransfers(bytes)) {
+        if (responder.admitsTransfer(from, now)) void transfers.answer(bytes, udp, address, port);
+        return;
+      }
+      const answer = responder.answer(bytes, from, now);
       if (answer !== undefined) udp.send(answer, port, address);
     },
     onError: (error) => log.debug({ error: error.message }, "nameserver socket"),

@@ -121,6 +121,13 @@ export class Responder {
     return this.#finish(flags, rcode);
   }
 
+  /**
+   * Whether a message for the hidden primary may be looked at: over UDP anybody can send those too, so they count as errors do.
+   */
+  admitsTransfer(from: Source, now: Instant): boolean {
+    return this.#options.limiter.count(from, ALIKE.ERROR, this.#query.name, 0, now) === "send";
+  }
+
   /** Writes the sections, as far as the query gets any. */
   #content(kind: QueryKind, cookie: CookieVerdict, proven: boolean): RcodeName {
     if (kind === "bad-option") return "FORMERR";

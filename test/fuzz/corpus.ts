@@ -1,5 +1,5 @@
 import { generate, type OptionName } from "coap-packet";
-import { type Answer, encode, type Packet } from "dns-packet";
+import { type Answer, encode, type Packet, type PacketOpt } from "dns-packet";
 import { World } from "../dtls/harness.ts";
 
 /** Whole handshakes, both sides, with some application data: every kind of datagram DTLS knows. */
@@ -57,6 +57,15 @@ export function coapCorpus(endpoints: readonly string[]): Buffer[] {
   ];
 }
 
+/** Options of OPT: cookies of a client, with one of a server, too long; a connection's idle time; one that nobody knows. */
+const OPTIONS: readonly { readonly code: number; readonly data: Buffer }[] = [
+  { code: 10, data: Buffer.alloc(8, 1) },
+  { code: 10, data: Buffer.concat([Buffer.alloc(8, 1), Buffer.of(1, 0, 0, 0), Buffer.alloc(12, 2)]) },
+  { code: 10, data: Buffer.alloc(41, 1) },
+  { code: 11, data: Buffer.alloc(0) },
+  { code: 65_001, data: Buffer.alloc(5, 3) },
+];
+
 /** Queries of many kinds, and what is no query. */
 export function dnsCorpus(zone: string): Buffer[] {
   const ask = (name: string, type: string, more: Partial<Packet> = {}): Buffer =>
@@ -76,6 +85,7 @@ export function dnsCorpus(zone: string): Buffer[] {
   return [
     ...names.flatMap((name) => types.map((type) => ask(name, type))),
     ask(zone, "SOA", { additionals: [edns] }),
+    ...OPTIONS.map((option) => ask(zone, "A", { additionals: [{ ...edns, options: [option as PacketOpt] }] })),
     encode({ type: "response", id: 1, answers: [{ type: "A", name: zone, data: "127.0.0.1", ttl: 1 }] }),
   ];
 }

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { PerformanceObserver } from "node:perf_hooks";
 import { test } from "node:test";
 import type { Packet, RecordType } from "dns-packet";
 import fc from "fast-check";
 import { prepareZone, type ZoneOptions } from "../../src/dns/index.ts";
-import type { Transport } from "../../src/nameserver/index.ts";
+import { Networks, RateLimiter, type Transport } from "../../src/nameserver/index.ts";
 import { liveTable, newResponder, opt, queryBytes, type Reading, reading, TCP, UDP, ZONE } from "./fixture.ts";
 
 const SOA =
@@ -326,4 +327,33 @@ test("RFC 9267: random, truncated and changed messages get an answer that dns-pa
     ),
     { numRuns: 5000 },
   );
+});
+
+test("R2: a flood of made-up names is answered, or held back, without anything to collect afterwards", async () => {
+  const collections: unknown[] = [];
+  const observer = new PerformanceObserver((list) => collections.push(...list.getEntries()));
+  for (const responses of [0, 200]) {
+    const limiter = new RateLimiter({ responses, slip: 2, window: 15_000 }, new Networks([]), new Uint8Array(16));
+    const responder = newResponder(ZONE, { limiter });
+    const message = queryBytes("bsaaaaaaaaaaaaaaaa.bs.example.com", "A", opt(1232));
+    const out = new Uint8Array(20_000);
+    const flood = (queries: number): void => {
+      for (let index = 0; index < queries; index++) {
+        message.writeUInt32BE(0x61616161 + (Math.imul(index, 0x9e3779b1) & 0x0f0f0f0f), 20);
+        responder.write(message, UDP, 1000, out, 0);
+      }
+    };
+    flood(300_000); // until all of it is compiled
+    globalThis.gc?.();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    observer.observe({ entryTypes: ["gc"] });
+    const before = process.memoryUsage().heapUsed;
+    flood(500_000);
+    const bytesEach = (process.memoryUsage().heapUsed - before) / 500_000;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    observer.disconnect();
+    assert.deepEqual(collections, []);
+    assert.ok(bytesEach < 4, `${bytesEach} bytes each`);
+    assert.ok(responses === 0 || responder.stats.rateLimited > 300_000);
+  }
 });
