@@ -80,7 +80,10 @@ export const DnsSchema: z.ZodType<DnsConfig> = z
     brake: share.default(0.3),
     limits: NameserverLimitsSchema.prefault({}),
   })
-  .superRefine(({ registry, keys, update, transfer }, context) => {
+  .superRefine(({ registry, keys, update, transfer, observe }, context) => {
+    if (registry === "embedded" && observe.length > 0) {
+      context.addIssue("dns.observe is of no use with registry embedded: what is decided is in the nameserver at once");
+    }
     const sections = { update: ["rfc2136", update], transfer: ["primary", transfer] } as const;
     for (const [name, [kind, section]] of Object.entries(sections)) {
       if (registry === kind && section === undefined) context.addIssue(`registry ${kind} needs dns.${name}`);

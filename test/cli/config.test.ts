@@ -101,6 +101,27 @@ const CASES: readonly Case[] = [
     /^berth: recipe: its time unit, 1h, is shorter than dns\.ttl, 2h: names would end before resolvers forget them\n$/,
   ],
   ["a lead shorter than the skew", configWith({ epochs: { lead: "1m" } }), /epochs\.lead: 1m is shorter than epochs\.skew, 5m/],
+  [
+    "a registry without its server",
+    configWith({ dns: { registry: "rfc2136" } }),
+    /^berth: .*dns: registry rfc2136 needs dns\.update/,
+  ],
+  [
+    "a server that the registry does not use",
+    configWith({ dns: { transfer: { key: "k" }, keys: { k: { file: "k.key" } } } }),
+    /dns: dns\.transfer is of no use with registry embedded/,
+  ],
+  [
+    "a key that is not there",
+    configWith({ dns: { registry: "primary", transfer: { key: "other" }, keys: { k: { file: "k.key" } } } }),
+    /dns: transfer\.key: dns\.keys has no "other"/,
+  ],
+  [
+    "a key without its file",
+    configWith({ dns: { registry: "primary", transfer: { key: "k" }, keys: { k: { file: "no.key" } } } }),
+    /^berth: dns\.keys\.k\.file: .*no\.key: there is no such file\n$/,
+  ],
+  ["a brake that is no share", configWith({ dns: { brake: "much" } }), /dns\.brake: is no share; write for example 30%/],
   ["a TTL of 0", configWith({ dns: { ttl: "0s" } }), /dns\.ttl: must be more than 0/],
   ["no key", configWith({ storage: { folder: "data", key: "no.key" } }), /no such key file; make one with: openssl rand/],
   [
