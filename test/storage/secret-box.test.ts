@@ -33,6 +33,19 @@ describe("sealing", () => {
   });
 });
 
+test("RFC 5869: keys for other purposes are the same for the same key, and tell nothing of each other", () => {
+  const derived = (purpose: string, of: SecretBox = box): string => Buffer.from(of.derive(purpose, 16)).toString("hex");
+  assert.equal(derived("a"), derived("a", new SecretBox(KEY)));
+  assert.notEqual(derived("a"), derived("b"));
+  assert.notEqual(derived("a"), derived("a", new SecretBox(KEY.map((byte) => byte ^ 1))));
+  assert.equal(derived("a").length, 32);
+  // openssl kdf -keylen 16 -kdfopt digest:SHA256 -kdfopt hexkey:... -kdfopt info:a HKDF
+  assert.equal(
+    Buffer.from(new SecretBox(new Uint8Array(32)).derive("a", 16)).toString("hex"),
+    "8113fce76d7e726bfa16669b4e4610d1",
+  );
+});
+
 describe("the key", () => {
   const opens = (loaded: SecretBox): void => assert.deepEqual(Buffer.from(loaded.open(box.seal(PLAIN, "x"), "x")), PLAIN);
 

@@ -40,6 +40,8 @@ export function needsPrefix(): string | false {
 }
 
 function route(what: string, prefix: string): { readonly status: number | null; readonly stderr: string } {
-  const { status, stderr, error } = spawnSync("ip", ["-6", "route", what, "local", prefix, "dev", "lo"], { encoding: "utf8" });
+  const args = ["-6", "route", what, "local", prefix, "dev", "lo"];
+  const [command = "", ...all] = process.getuid?.() === 0 ? ["ip", ...args] : ["sudo", "-n", "ip", ...args];
+  const { status, stderr, error } = spawnSync(command, all, { encoding: "utf8" });
   return { status, stderr: error?.message ?? stderr };
 }
