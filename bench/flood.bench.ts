@@ -15,12 +15,14 @@ import {
   startBerth,
   startBind,
   startKnot,
+  startLimited,
   startNsd,
 } from "./flood/servers.ts";
 import { address, host, INSTANCES, WATCHED, writeQueries, writeZone } from "./flood/zone.ts";
 
 const SERVERS = {
   berth: { program: "node", start: startBerth },
+  limited: { program: "node", start: startLimited },
   bind: { program: "named", start: startBind },
   knot: { program: "knotd", start: startKnot },
   nsd: { program: "nsd", start: startNsd },
@@ -28,12 +30,14 @@ const SERVERS = {
 const [SERVER_CORE, LOAD_CORE] = [0, 1];
 const QUERIES = 400_000;
 const PROBES_PER_SECOND = 500;
+const LIMITED_QUERIES = 50_000;
 const LAG_SECONDS = 3;
 
 /**
  * A flood of random labels, 95 % of the queries, on 10^6 live names, beside BIND, Knot and NSD with the same zone: answers per
  * second and per CPU-second of the server, how long the valid ones take alone, and how long a change takes to be seen.
- * The server has one core, the load the other. `--seconds N` (5), `--names N` (10^6), `--server berth,bind`,
+ * The server has one core, the load the other. `limited` is Berth with its limits, which hold for this host too then.
+ * `--seconds N` (5), `--names N` (10^6), `--server berth,limited,bind,knot,nsd`,
  * `--outstanding N` (100) queries that dnsperf waits for at once.
  */
 export async function run(args: readonly string[]): Promise<Record<string, unknown>> {
@@ -83,6 +87,8 @@ interface Load {
 interface Figures {
   readonly answersPerSecond: number;
   readonly answersPerCpuSecond: number;
+  /** With those that got no answer. */
+  readonly queriesPerCpuSecond: number;
   readonly lost: number;
   readonly validP50Ms: number;
   readonly validP99Ms: number;
@@ -98,18 +104,22 @@ async function measure(
 ): Promise<Figures> {
   const before = cpuSeconds(server.pid);
   const flags = ["-l", String(seconds), "-e"];
-  const flood = dnsperf(server.port, [...flags, "-d", files.flood, "-c", "8", "-q", String(outstanding)]);
-  const valid = dnsperf(server.port, [...flags, "-d", files.valid, "-Q", String(PROBES_PER_SECOND), "-v"]);
+  // Where most gets no answer, the load does not wait for it.
+  const pace = server.limited ? ["-q", "60000", "-Q", String(LIMITED_QUERIES)] : ["-q", String(outstanding)];
+  const flood = dnsperf(server.port, [...flags, "-d", files.flood, "-c", "8", ...pace]);
+  // From another network than the flood.
+  const valid = dnsperf(server.port, [...flags, "-a", "127.0.9.1", "-d", files.valid, "-Q", String(PROBES_PER_SECOND), "-v"]);
   const [flooded, probed] = await Promise.all([flood, valid]);
   const cpu = cpuSeconds(server.pid) - before;
   // Apart: Knot walks its whole zone for each change, and would answer less meanwhile.
-  const lags = await underFlood(server, files.flood, outstanding);
+  const lags = server.limited ? [] : await underFlood(server, files.flood, outstanding);
   const [sent, answered] = [count(flooded, "sent"), count(flooded, "completed")];
   const took = [...probed.matchAll(/^> NOERROR \S+ \S+ ([\d.]+)$/gm)].map((match) => 1000 * Number(match[1]));
   const [p50, p99] = [quantile(took, 0.5), quantile(took, 0.99)];
   return {
     answersPerSecond: Math.round(answered / seconds),
     answersPerCpuSecond: Math.round((answered + took.length) / cpu),
+    queriesPerCpuSecond: Math.round((sent + took.length) / cpu),
     lost: sent - answered,
     validP50Ms: p50,
     validP99Ms: p99,
@@ -165,14 +175,19 @@ function quantile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
 }
 
-function print({ name }: FloodServer, figures: Figures): void {
+function print({ name, limited, change }: FloodServer, figures: Figures): void {
   const { lagP50Ms, lagMaxMs } = figures;
   const lag =
     lagP50Ms === undefined || lagMaxMs === undefined
-      ? "takes no updates"
+      ? change === undefined
+        ? "takes no updates"
+        : "changes are not watched"
       : `a change is seen after ${lagP50Ms.toFixed(1)} ms (most: ${lagMaxMs.toFixed(1)})`;
   console.error(
-    `${name.padStart(6)}: ${figures.answersPerSecond} answers/s, ${figures.answersPerCpuSecond} per CPU-second, ${figures.lost} lost;` +
+    `${name.padStart(17)}: ${figures.answersPerSecond} answers/s, ` +
+      (limited
+        ? `${figures.queriesPerCpuSecond} queries held back or answered per CPU-second;`
+        : `${figures.answersPerCpuSecond} per CPU-second, ${figures.lost} lost;`) +
       ` valid alone p50 ${figures.validP50Ms.toFixed(2)} ms, p99 ${figures.validP99Ms.toFixed(2)} ms, ${figures.validLost} lost; ${lag}`,
   );
 }

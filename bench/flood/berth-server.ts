@@ -3,7 +3,7 @@ import { silentLogger } from "../../src/lib/log.ts";
 import { Nameserver } from "../../src/nameserver/index.ts";
 import { address, host, INSTANCES, ZONE } from "./zone.ts";
 
-/** The nameserver as a process of its own: tells its port, and moves names as it is told. */
+/** The nameserver as a process of its own: tells its port, and moves names as it is told. With `limited`, loopback is not exempt. */
 const names = Number(process.argv[2]);
 const table = new ZoneTable({ zone: ZONE, seed: new Uint8Array(16).fill(9) });
 for (let instance = 0; instance < INSTANCES; instance++) table.setInstance(instance, { ipv4: address(instance) });
@@ -15,6 +15,7 @@ const server = await Nameserver.start({
   table,
   listen: [{ address: "127.0.0.1", port: 0 }],
   log: silentLogger,
+  ...(process.argv[3] === "limited" ? { limits: { exempt: [] } } : {}),
 });
 process.on("message", ({ index, instance }: { index: number; instance: number }) => table.set(1, host(index), instance));
 process.on("disconnect", () => process.exit(0));

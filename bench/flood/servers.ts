@@ -13,6 +13,8 @@ export interface FloodServer {
   readonly name: string;
   readonly port: number;
   readonly pid: number;
+  /** Whether it holds back what is too much for one network: most of the flood gets no answer. */
+  readonly limited?: boolean;
   /** Gives a live name another instance; undefined where the server has no way to be told. */
   readonly change?: (index: number, instance: number) => Promise<void>;
   stop(): Promise<void>;
@@ -36,13 +38,23 @@ export function isInstalled(program: string): boolean {
 }
 
 /** Berth's own nameserver, in a process of its own. */
-export async function startBerth({ names, core }: Start): Promise<FloodServer> {
-  const child = fork(join(import.meta.dirname, "berth-server.ts"), [String(names)]);
+export function startBerth(start: Start): Promise<FloodServer> {
+  return forkBerth(start, false);
+}
+
+/** The same with its limits, which do not hold for this host otherwise. */
+export function startLimited(start: Start): Promise<FloodServer> {
+  return forkBerth(start, true);
+}
+
+async function forkBerth({ names, core }: Start, limited: boolean): Promise<FloodServer> {
+  const child = fork(join(import.meta.dirname, "berth-server.ts"), [String(names), ...(limited ? ["limited"] : [])]);
   const pid = child.pid ?? 0;
   pin(pid, core);
   const [port] = (await once(child, "message")) as [number];
   return {
-    name: "berth",
+    name: limited ? "berth with limits" : "berth",
+    limited,
     port,
     pid,
     change: async (index, instance) => void child.send({ index, instance }),
