@@ -13,6 +13,9 @@ interface FleetCommandOptions extends DeviceSideOptions {
   readonly json?: true;
 }
 
+/** Addresses shown to a person. */
+const MAX_SERVERS = 20;
+
 /** `berth fleet`: plays many devices. */
 export function addFleet(program: Command): void {
   const command = program
@@ -51,8 +54,10 @@ export function addFleet(program: Command): void {
     bar.end();
     if (options.json) print(JSON.stringify(summary));
     else {
-      if (summary.completed > 0)
-        say(table(Object.entries(summary.servers).map(([server, count]) => ({ server, devices: count }))));
+      // Where an instance has a prefix, each device has met another address.
+      const servers = Object.entries(summary.servers);
+      if (servers.length > 0) say(table(servers.slice(0, MAX_SERVERS).map(([server, count]) => ({ server, devices: count }))));
+      if (servers.length > MAX_SERVERS) say(`and ${servers.length - MAX_SERVERS} more addresses`);
       print(
         `${summary.completed} of ${summary.devices} completed in ${(summary.elapsed / 1000).toFixed(1)} s; ` +
           `per device p50 ${Math.round(summary.p50)} ms, p99 ${Math.round(summary.p99)} ms, ${summary.attempts} attempts`,
