@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ipv6Bytes, ipv6Text, isWithin, nameToWire, parsePrefix, ZoneTable } from "../../src/dns/index.ts";
+import { ipv6Bytes, ipv6Text, isWithin, nameToWire, parsePrefix, readNameStates, ZoneTable } from "../../src/dns/index.ts";
 
 const KEY = Uint8Array.from({ length: 16 }, (_, index) => 7 * index);
 
@@ -92,4 +92,24 @@ test("RFC 5952: an IPv6 address becomes the text that everybody writes, and is r
       assert.deepEqual(ipv6Bytes(text), bytes);
     }),
   );
+});
+
+test("R5: registries are given the same addresses as the nameserver gives, and all anew when the prefix changes", () => {
+  const table = new ZoneTable({ zone: "bs.example.com", seed: new Uint8Array(16), addressKey: KEY, followed: true });
+  table.setInstance(0, { ipv4: "192.0.2.1", prefix: "2001:db8::/64" });
+  const epoch = table.beginGeneration(1, 10);
+  const hosts = Array.from({ length: 10 }, (_, index) => `dev${index}.bs.example.com`);
+  for (const host of hosts) epoch.add(host, 0);
+  table.publish(epoch);
+  for (const prefix of ["2001:db8::/64", "fd00::/64"]) {
+    // The first time it is what it was; the feed has the names as they are new.
+    table.setInstance(0, { ipv4: "192.0.2.1", prefix });
+    const states = [...readNameStates(table.feed?.take(100) ?? new Uint8Array(0))];
+    assert.equal(states.length, hosts.length);
+    for (const { name, ipv6 } of states) {
+      assert.deepEqual(ipv6?.slice(), table.addresses.ipv6For(0, name, name.length)?.slice());
+      assert.ok(isWithin(ipv6 ?? new Uint8Array(16), 0, parsePrefix(prefix)));
+    }
+    assert.equal(new Set(states.map(({ ipv6 }) => ipv6Text(ipv6 ?? new Uint8Array(16)))).size, hosts.length);
+  }
 });
