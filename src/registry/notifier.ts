@@ -34,8 +34,8 @@ interface Sent {
   readonly id: number;
   readonly mac: Uint8Array;
   readonly serial: number;
-  /** When it is sent again. */
-  readonly due: Instant;
+  readonly at: Instant;
+  /** It is sent again so long after. */
   readonly wait: Milliseconds;
 }
 
@@ -79,14 +79,15 @@ export class Notifier implements Machine {
   }
 
   nextDeadline(): Instant | undefined {
-    const due = this.#secondaries.flatMap(({ sent }) => (sent === undefined ? [] : [sent.due]));
+    const now = this.#options.clock.now();
+    const due = this.#secondaries.flatMap(({ sent }) => (sent === undefined ? [] : [dueAt(sent, now)]));
     return due.length === 0 ? undefined : Math.min(...due);
   }
 
   tick(now: Instant): void {
     for (const secondary of this.#secondaries) {
       const { sent } = secondary;
-      if (sent !== undefined && sent.due <= now) this.#send(secondary, Math.min(LAST_WAIT, sent.wait * 2));
+      if (sent !== undefined && dueAt(sent, now) <= now) this.#send(secondary, Math.min(LAST_WAIT, sent.wait * 2));
     }
   }
 
@@ -123,7 +124,7 @@ export class Notifier implements Machine {
     const [soa] = readMessage(soaOnly(zone, this.#serial)).answers;
     const now = clock.now();
     const { message, mac } = signTsig(buildNotify(id, zone.wire, soa?.data), key, now);
-    secondary.sent = { id, mac, serial: this.#serial, due: now + wait, wait };
+    secondary.sent = { id, mac, serial: this.#serial, at: now, wait };
     send(message, secondary.name);
   }
 
@@ -132,4 +133,9 @@ export class Notifier implements Machine {
     const id = ((bytes[0] as number) << 8) | (bytes[1] as number);
     return this.#secondaries.some(({ sent }) => sent?.id === id) ? this.#newId() : id;
   }
+}
+
+/** When it is sent again: at once where the clock was set back, as the time since cannot be told then. */
+function dueAt({ at, wait }: Sent, now: Instant): Instant {
+  return now < at ? now : at + wait;
 }

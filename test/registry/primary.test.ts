@@ -260,6 +260,8 @@ test("RFC 1996 section 3.6: NOTIFY is signed, and sent again after 1, 2, 4 ... 6
   const { opcode, answers } = readMessage(verifyTsig(message, KEY, NOW).stripped);
   assert.deepEqual([opcode, answers.map(soaSerial)], [OPCODE.NOTIFY, [bench.registry.serial]]);
   assert.deepEqual(bench.pass(200_000), [1000, 3000, 7000, 15_000, 31_000, 63_000, 123_000, 183_000]);
+  bench.clock.advance(-600_000);
+  assert.deepEqual(bench.pass(1000), [500], "nor does it wait for a clock that was set back");
   bench.acknowledge(bench.sent.length - 1, 9);
   assert.equal(bench.pass(60_000).length, 1, "an answer that refuses is none");
   bench.acknowledge(bench.sent.length - 1);
