@@ -1,14 +1,4 @@
-import {
-  CLASS_IN,
-  EDNS_UDP_SIZE,
-  FLAG,
-  type Message,
-  MessageBuilder,
-  RCODE,
-  readMessage,
-  soaSerial,
-  TYPE,
-} from "../../dns/index.ts";
+import { CLASS_IN, EDNS_UDP_SIZE, FLAG, type Message, MessageBuilder, readMessage, soaSerial, TYPE } from "../../dns/index.ts";
 import type { Random } from "../../lib/random.ts";
 import { DnsFailure, type DnsServer } from "../../net/index.ts";
 
@@ -93,11 +83,6 @@ export class Asker {
 export function serialIn(message: Message): number | undefined {
   const soa = message.answers.find(({ type, class: rrClass }) => type === TYPE.SOA && rrClass === CLASS_IN);
   return soa === undefined ? undefined : soaSerial(soa);
-}
-
-/** Whether an answer says anything at all of what was asked. */
-export function isUseful({ rcode }: Message): boolean {
-  return rcode === RCODE.NOERROR || rcode === RCODE.NXDOMAIN;
 }
 
 export function isAuthoritative({ flags }: Message): boolean {

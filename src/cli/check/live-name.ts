@@ -32,7 +32,7 @@ async function checkOne(context: CheckContext, server: CheckedServer, names: rea
       error(
         subject,
         `of ${names.length} live names ${faults.length} do not lead to their instance: ${[...new Set(faults)].join("; ")}`,
-        "if its serial is behind, see why (check serial); else let Berth compare all names with the registry: POST /v1/comparisons",
+        "if its serial is behind, see why (check serial); else run berth compare, which compares all names with the registry",
       ),
     );
   }
@@ -51,7 +51,7 @@ async function checkOne(context: CheckContext, server: CheckedServer, names: rea
       warning(
         { check: "ttl", server },
         `live names have a TTL of ${ttls.join(", ")} s, and dns.ttl is ${wanted} s: resolvers go by the former`,
-        "after a change of dns.ttl restart the balancer, and let it compare all names with the registry; else see what rewrites TTLs",
+        "after a change of dns.ttl restart the balancer and run berth compare; else see what rewrites TTLs",
       ),
     );
   }

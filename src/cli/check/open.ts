@@ -45,7 +45,7 @@ export async function openChecks(config: Config, options: CheckOptions): Promise
 }
 
 /** The servers that the configuration names, each once. */
-export function serversOf({ registry, listen, update, transfer, observe }: Config["dns"]): readonly CheckedServer[] {
+function serversOf({ registry, listen, update, transfer, observe }: Config["dns"]): readonly CheckedServer[] {
   const roles = new Map<string, { server: DnsServer; roles: Role[] }>();
   const add = (server: DnsServer, role: Role): void => {
     const name = addressAndPort(server);
