@@ -4,8 +4,8 @@ import { SipHash } from "./siphash.ts";
 import type { Source } from "./source.ts";
 
 /** Bytes of a client's cookie, and of the server's that comes with it (RFC 7873 section 4, RFC 9018 section 4). */
-export const CLIENT_COOKIE = 8;
-export const SERVER_COOKIE = 16;
+const CLIENT_COOKIE = 8;
+const SERVER_COOKIE = 16;
 /** Bytes of the option's content in an answer. */
 export const WHOLE_COOKIE: number = CLIENT_COOKIE + SERVER_COOKIE;
 

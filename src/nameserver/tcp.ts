@@ -67,7 +67,7 @@ export class TcpConnections {
     );
     let waiting: Uint8Array = new Uint8Array(0);
     const answerWaiting = (): void => {
-      if (this.#transferring.has(socket)) return;
+      if (socket.destroyed || this.#transferring.has(socket)) return;
       const used = this.#answerAll(socket, from, waiting, answerWaiting);
       waiting = waiting.subarray(used);
       // Who does not read the answers may not ask more, and who asks much waits until others have had their turn.

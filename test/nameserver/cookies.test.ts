@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Packet, PacketOpt } from "dns-packet";
+import fc from "fast-check";
 import { VirtualClock } from "../../src/lib/clock.ts";
 import { seededRandom } from "../../src/lib/random.ts";
 import {
@@ -301,4 +302,25 @@ test("no amplification: what anybody can ask for is at most three times as long 
       assert.ok(factor < 3, `${name} ${type}: ${factor}`);
     }
   }
+});
+
+test("RFC 9267: whatever stands in OPT gets an answer that dns-packet can read, no longer than the limit", () => {
+  const responder = newResponder();
+  const option = fc.record({
+    code: fc.oneof(fc.constantFrom(COOKIE, KEEPALIVE), fc.nat(0xffff)),
+    data: fc.uint8Array({ maxLength: 45 }),
+  });
+  const changes = fc.array(fc.tuple(fc.nat(120), fc.nat(255)), { maxLength: 3 });
+  fc.assert(
+    fc.property(fc.array(option, { maxLength: 4 }), changes, fc.constantFrom(UDP, TCP), (options, changed, from) => {
+      const hexed = options.map(({ code, data }) => ({ code, hex: Buffer.from(data).toString("hex") }));
+      const message = asking("four.bs.example.com", hexed);
+      for (const [at, value] of changed) if (at < message.length) message[at] = value;
+      const answer = responder.answer(message, from, 0);
+      if (answer === undefined) return;
+      assert.equal(read(answer).packet.flag_qr, true);
+      assert.ok(answer.length <= 512);
+    }),
+    { numRuns: 3000 },
+  );
 });
