@@ -15,6 +15,7 @@ import { type DnsServer, newKey, newPlace } from "../support/dns-servers.ts";
 import { needsKnot, startKnot, startKnotSecondary } from "../support/knot.ts";
 import { needsNsd, startNsdSecondary } from "../support/nsd.ts";
 import { berth } from "../support/program.ts";
+import { System } from "../support/system.ts";
 import { until } from "../support/until.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "berth-check-"));
@@ -136,4 +137,25 @@ test("berth check dns, as a program: exit codes, lines, one JSON object", { skip
     await server.stop();
   }
   assert.match((await berth(["check", "dns", "--resolver", "nowhere"])).stderr, /an address and port such as/);
+});
+
+test("berth check dns with a balancer that is up: live names lead to their instances, and none of them is shown", async () => {
+  const system = await System.start({ instances: 2, devices: 5 });
+  try {
+    const names = await until(async () => {
+      const { devices } = await system.client.call("devices", { query: { names: true } });
+      const live = devices.flatMap(({ instance, names = [] }) => (instance === null ? [] : names));
+      return live.length >= 5 ? live : undefined;
+    }, "the devices have live names");
+    const { code, stdout } = await berth(["check", "dns", "--config", system.config, "--json"]);
+    const { registry, findings } = JSON.parse(stdout) as { registry: string; findings: readonly Finding[] };
+    assert.deepEqual([registry, code, wrong(findings)], ["embedded", 0, []]);
+    assert.deepEqual(
+      findings.flatMap(({ check, message }) => (check === "names" || check === "balancer" ? [message] : [])),
+      ["it is up, and what it decides is published", "3 live names lead to their instances, TTL 30 s"],
+    );
+    for (const name of names) assert.ok(!stdout.includes(name.split(".")[0] ?? name));
+  } finally {
+    await system.stop();
+  }
 });
