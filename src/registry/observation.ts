@@ -88,13 +88,22 @@ async function latestShown(options: ObserveOptions, newest: number): Promise<num
   return -1;
 }
 
-/** Whether a name is in a state at the server: its addresses of both families, or none. */
+/**
+ * Whether a name is in a state at the server: its addresses of both families, or none. An answer that is missing or cut off
+ * says nothing: rate limits count names that do not exist more strictly than others.
+ */
 async function shows(options: ObserveOptions, { name, ipv4, ipv6 }: NameState): Promise<boolean> {
   const whole = new Uint8Array(name.length + options.wire.length);
   whole.set(name);
   whole.set(options.wire, name.length);
-  const [four, six] = await Promise.all([askFor(options, whole, TYPE.A), askFor(options, whole, TYPE.AAAA)]);
-  return hasJust(four, TYPE.A, ipv4) && hasJust(six, TYPE.AAAA, ipv6);
+  try {
+    const four = await askFor(options, whole, TYPE.A);
+    if (!hasJust(four, TYPE.A, ipv4)) return false;
+    if (four.rcode === RCODE.NXDOMAIN) return ipv6 === undefined;
+    return hasJust(await askFor(options, whole, TYPE.AAAA), TYPE.AAAA, ipv6);
+  } catch {
+    return false;
+  }
 }
 
 async function askFor({ ask, random, server }: ObserveOptions, name: Uint8Array, type: number): Promise<Message> {
@@ -102,8 +111,9 @@ async function askFor({ ask, random, server }: ObserveOptions, name: Uint8Array,
   return readMessage(await ask(server, buildQuery((high << 8) | low, { name, type, class: CLASS_IN })));
 }
 
-function hasJust({ rcode, answers }: Message, type: number, address: Uint8Array | undefined): boolean {
-  if (rcode !== RCODE.NOERROR && rcode !== RCODE.NXDOMAIN) return false;
+function hasJust({ rcode, flags, answers }: Message, type: number, address: Uint8Array | undefined): boolean {
+  const isCut = (flags & FLAG.TRUNCATED) !== 0;
+  if (isCut || (rcode !== RCODE.NOERROR && rcode !== RCODE.NXDOMAIN)) return false;
   const addresses = answers.filter((record) => record.type === type);
   if (address === undefined) return addresses.length === 0;
   const [only] = addresses;

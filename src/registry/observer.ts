@@ -3,6 +3,7 @@ import { addressAndPort } from "../lib/address.ts";
 import type { Clock, Instant, Milliseconds } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
+import { SteadyClock } from "../lib/steady-clock.ts";
 import type { DnsServer, Machine } from "../net/index.ts";
 import { type Ask, type Mark, type Observation, observe } from "./observation.ts";
 
@@ -60,6 +61,8 @@ const LONGEST_AFTER_FAULT: Milliseconds = 15_000;
 const IDLE: Milliseconds = 30_000;
 /** Being behind for longer is a problem: names are published ahead of their use, but not much more than that. */
 const PATIENCE: Milliseconds = 15_000;
+/** Names with addresses that are asked for, of each change. */
+const SAMPLES_THERE = 2;
 /** Changes that are remembered for servers that lack them. */
 const REMEMBERED = 64;
 
@@ -69,6 +72,8 @@ const REMEMBERED = 64;
  */
 export class Observer implements Machine {
   readonly #options: ObserverOptions;
+  /** For spans: a clock that is set back must not make servers wait to be asked. */
+  readonly #time: SteadyClock;
   readonly #wire: Uint8Array;
   readonly #watched: readonly Watched[];
   /** Those that some server lacks, in their order. */
@@ -85,7 +90,8 @@ export class Observer implements Machine {
   constructor(options: ObserverOptions) {
     this.#options = options;
     this.#wire = nameToWire(options.zone, "zone");
-    const due = options.clock.now();
+    this.#time = new SteadyClock(options.clock);
+    const due = this.#time.now();
     this.#watched = options.servers.map((server) => ({
       server,
       name: addressAndPort(server),
@@ -109,16 +115,20 @@ export class Observer implements Machine {
   published({ at, serial, samples }: Published): void {
     const tells = serial !== null || samples.length > 0;
     if (this.#watched.length === 0 || this.#closed || !tells) return;
-    const copies = samples.map(({ name, ipv4, ipv6 }) => ({
+    // Of those that went one will do: servers limit the rate of "no such name" more strictly than that of answers.
+    const there = samples.filter(({ ipv4, ipv6 }) => ipv4 !== undefined || ipv6 !== undefined);
+    const gone = samples.filter((sample) => !there.includes(sample));
+    const copies = [...there.slice(0, SAMPLES_THERE), ...gone.slice(0, 1)].map(({ name, ipv4, ipv6 }) => ({
       name: name.slice(),
       ipv4: ipv4?.slice(),
       ipv6: ipv6?.slice(),
     }));
-    this.#latest = { at, serial, samples: copies, sequence: ++this.#sequence };
+    const now = this.#time.now();
+    const decided = Math.min(now, at + now - this.#options.clock.now());
+    this.#latest = { at: decided, serial, samples: copies, sequence: ++this.#sequence };
     this.#changes.push(this.#latest);
     // The oldest says for how long the last server is behind; the latest are those that the others are about to have.
     if (this.#changes.length > REMEMBERED) this.#changes.splice(1, 1);
-    const now = this.#options.clock.now();
     for (const watched of this.#watched) {
       if (watched.fault !== null) continue;
       watched.wait = SOONEST;
@@ -128,7 +138,7 @@ export class Observer implements Machine {
 
   /** What each server says, and how far it is behind. */
   views(): readonly ServerView[] {
-    const now = this.#options.clock.now();
+    const now = this.#time.now();
     return this.#watched.map((watched) => ({
       server: watched.name,
       serial: watched.serial,
@@ -140,11 +150,14 @@ export class Observer implements Machine {
   nextDeadline(): Instant | undefined {
     if (this.#closed) return undefined;
     const dues = this.#watched.filter(({ asking }) => !asking).map(({ due }) => due);
-    return dues.length === 0 ? undefined : Math.min(...dues);
+    if (dues.length === 0) return undefined;
+    // By the time of day, as the caller measures.
+    return this.#options.clock.now() + Math.min(...dues) - this.#time.now();
   }
 
-  tick(now: Instant): void {
+  tick(): void {
     if (this.#closed) return;
+    const now = this.#time.now();
     for (const watched of this.#watched) if (!watched.asking && watched.due <= now) void this.#ask(watched);
   }
 
@@ -154,14 +167,14 @@ export class Observer implements Machine {
   }
 
   async #ask(watched: Watched): Promise<void> {
-    const { ask, random, zone, clock } = this.#options;
+    const { ask, random, zone } = this.#options;
     watched.asking = true;
     const missing = this.#changes.filter(({ sequence }) => sequence > watched.has);
     const marks = missing.length > 0 || this.#latest === undefined ? missing : [this.#latest];
     const seen = await observe({ ask, random, server: watched.server, zone, wire: this.#wire, marks });
     if (this.#closed) return;
     watched.asking = false;
-    const now = clock.now();
+    const now = this.#time.now();
     if (missing.length === 0 && seen.fault === null && seen.has < 0) this.#lost(watched, marks[0], now);
     this.#note(watched, seen, marks[seen.has]?.sequence, now);
     this.#settle(now);

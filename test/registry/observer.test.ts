@@ -6,7 +6,7 @@ import { type NameState, nameToWire } from "../../src/dns/index.ts";
 import { VirtualClock } from "../../src/lib/clock.ts";
 import { type Logger, silentLogger } from "../../src/lib/log.ts";
 import { seededRandom } from "../../src/lib/random.ts";
-import { Observer } from "../../src/registry/observer.ts";
+import { Observer } from "../../src/registry/index.ts";
 
 const ZONE = "bs.example.com";
 const START = 1_700_000_000_000;
@@ -16,6 +16,8 @@ interface Scripted {
   serial: number;
   names: Map<string, string>;
   state: "up" | "silent" | "servfail" | "refused" | "cached";
+  /** Whether only SOA gets an answer. */
+  swallows?: boolean;
   asked: string[];
 }
 
@@ -24,6 +26,10 @@ function state(label: string, address?: string): NameState {
   const whole = nameToWire(`${label}.${ZONE}`);
   const name = whole.subarray(0, label.length + 1);
   return { name, ipv4: address === undefined ? undefined : Uint8Array.from(address.split("."), Number), ipv6: undefined };
+}
+
+function isNoSoa(message: Uint8Array): boolean {
+  return dnsPacket.decode(Buffer.from(message)).questions?.[0]?.type !== "SOA";
 }
 
 function answerTo(server: Scripted, message: Uint8Array): Buffer {
@@ -76,7 +82,9 @@ class World {
       ask: async ({ address }, message) => {
         const server = this.servers[Number(address.split(".")[3]) - 1];
         assert.ok(server !== undefined);
-        if (server.state === "silent") throw new Error("no answer in 1000 ms");
+        const silent = server.state === "silent" || (server.swallows === true && isNoSoa(message));
+        if (server.swallows === true && isNoSoa(message)) server.asked.push("A swallowed");
+        if (silent) throw new Error("no answer in 1000 ms");
         return answerTo(server, message);
       },
     });
@@ -93,7 +101,7 @@ class World {
     for (let left = span; left >= 0; left -= 10) {
       const due = this.observer.nextDeadline();
       if (due !== undefined && due <= this.clock.now()) {
-        this.observer.tick(this.clock.now());
+        this.observer.tick();
         await turn();
       }
       if (left > 0) this.clock.advance(10);
@@ -241,6 +249,43 @@ test("a server that has everything is left alone for half a minute at a time", a
   world.server().asked.length = 0;
   await world.pass(120_000);
   assert.equal(world.server().asked.length, 4);
+});
+
+test("what the rate limit of a server swallows is no fault of it, and asked for again; few names are asked for", async () => {
+  const world = new World();
+  await world.pass(100);
+  world.server().asked.length = 0;
+  world.server().swallows = true;
+  const changed = Array.from({ length: 20 }, (_, index) => state(`n${index}`, index % 2 === 0 ? "192.0.2.7" : undefined));
+  for (let index = 0; index < 20; index += 2) world.server().names.set(`n${index}`, "192.0.2.7");
+  world.server().serial = 11;
+  world.publish(11, ...changed);
+  await world.pass(3000);
+  assert.deepEqual(world.view(), { serial: 11, lag: 3000, problem: null });
+  const rounds = world.server().asked.filter((question) => question.startsWith("SOA")).length;
+  assert.ok(rounds >= 4 && world.server().asked.length <= 4 * rounds, `${rounds} ${world.server().asked.length}`);
+  world.server().swallows = false;
+  world.server().asked.length = 0;
+  await world.pass(3000);
+  assert.equal(world.view().lag, 0);
+  assert.deepEqual(
+    world.server().asked.sort(),
+    ["A n0", "A n1", "A n2", "AAAA n0", "AAAA n2", "SOA"].map((question) => {
+      const [type = "", label] = question.split(" ");
+      return `${type} ${label === undefined ? ZONE : `${label}.${ZONE}`}`;
+    }),
+  );
+});
+
+test("a clock that is set back neither stops the asking nor makes a lag of an hour", async () => {
+  const world = new World();
+  await world.pass(100);
+  world.publish(11);
+  world.clock.advance(-3_600_000);
+  world.server().serial = 11;
+  await world.pass(1000);
+  assert.equal(world.view().lag, 0);
+  assert.ok((world.observer.lastLag ?? -1) >= 0 && (world.observer.lastLag ?? 0) < 1000);
 });
 
 test("after close nobody is asked; no log line has a name", async () => {
