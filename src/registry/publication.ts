@@ -12,6 +12,7 @@ import {
 import type { Clock, Instant, Milliseconds } from "../lib/clock.ts";
 import { errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
+import { SteadyClock } from "../lib/steady-clock.ts";
 import type { Machine } from "../net/index.ts";
 import type { ComparisonBrakeOptions } from "./comparison-brake.ts";
 import { ComparisonBrake } from "./comparison-brake.ts";
@@ -57,9 +58,11 @@ const TICK: Milliseconds = 50;
 export class Publication implements Machine, PublicationControl {
   readonly #options: PublicationOptions;
   readonly #brake: ComparisonBrake;
+  /** For pauses: a clock that is set back must not make names wait. */
+  readonly #time: SteadyClock;
   #phase: Phase = { is: "comparing" };
   /** Why the registry does not take changes now; null if it does. */
-  #fault: string | null = null;
+  #fault: { readonly code: unknown; readonly why: string } | null = null;
   #retryIn: Milliseconds = RETRY_FIRST;
   #notBefore: Instant = 0;
   /** Since when changes wait that are not written. */
@@ -75,6 +78,7 @@ export class Publication implements Machine, PublicationControl {
 
   constructor(options: PublicationOptions) {
     this.#options = options;
+    this.#time = new SteadyClock(options.clock);
     this.#brake = new ComparisonBrake(options);
   }
 
@@ -87,8 +91,8 @@ export class Publication implements Machine, PublicationControl {
     const now = clock.now();
     const leads = mayWrite();
     const look = observer.nextDeadline();
-    if (look !== undefined && look <= now) observer.tick(now);
-    if (feed.pending > 0) this.#since ??= now;
+    if (look !== undefined && look <= now) observer.tick();
+    if (feed.pending > 0) this.#since = Math.min(now, this.#since ?? now);
     if (this.#leads && !leads) {
       suspend();
       if (this.#phase.is === "following") this.#phase = { is: "comparing" };
@@ -96,7 +100,7 @@ export class Publication implements Machine, PublicationControl {
     this.#leads = leads;
     const { is } = this.#phase;
     const idle = is === "held" || is === "fenced" || (is === "following" && feed.pending === 0);
-    if (this.#closed || this.#working !== undefined || idle || now < this.#notBefore || !leads) return;
+    if (this.#closed || this.#working !== undefined || idle || this.#time.now() < this.#notBefore || !leads) return;
     this.#working = this.#work().finally(() => {
       this.#working = undefined;
     });
@@ -148,7 +152,7 @@ export class Publication implements Machine, PublicationControl {
   }
 
   async #work(): Promise<void> {
-    const { clock, log, pace, kind } = this.#options;
+    const { log, pace, kind } = this.#options;
     const comparing = this.#phase.is === "comparing";
     // Who asks for a comparison while one is under way gets another.
     const waiting = comparing ? this.#compared.splice(0) : [];
@@ -158,7 +162,7 @@ export class Publication implements Machine, PublicationControl {
       this.#fault = null;
       this.#retryIn = RETRY_FIRST;
       this.#names = written.names;
-      this.#notBefore = clock.now() + pace;
+      this.#notBefore = this.#time.now() + pace;
       for (const { resolve } of waiting) resolve();
       await this.#remember(written.names);
     } catch (error) {
@@ -170,9 +174,9 @@ export class Publication implements Machine, PublicationControl {
   }
 
   async #remember(names: number): Promise<void> {
-    const { clock, log } = this.#options;
+    const { log } = this.#options;
     try {
-      await this.#brake.published(names, clock.now());
+      await this.#brake.published(names, this.#time.now());
     } catch (error) {
       log.error({ error: errorText(error) }, "what is published could not be written down; it will be the next time");
     }
@@ -240,7 +244,7 @@ export class Publication implements Machine, PublicationControl {
   }
 
   #failed(error: unknown): void {
-    const { clock, log, kind } = this.#options;
+    const { log, kind } = this.#options;
     const why = errorText(error);
     if (error instanceof RegistryHeld) {
       this.#phase = { is: "held", why };
@@ -253,10 +257,10 @@ export class Publication implements Machine, PublicationControl {
       return;
     }
     const code = error instanceof Error && "code" in error ? error.code : "internal";
-    // The same trouble is told once, and again when it is another.
-    if (this.#fault !== why) log.error({ registry: kind, code }, `names cannot be published: ${why}`);
-    this.#fault = why;
-    this.#notBefore = clock.now() + this.#retryIn;
+    // The same trouble is told once, and again when it is another. Its words may hold numbers that change.
+    if (this.#fault?.code !== code) log.error({ registry: kind, code }, `names cannot be published: ${why}`);
+    this.#fault = { code, why };
+    this.#notBefore = this.#time.now() + this.#retryIn;
     this.#retryIn = Math.min(RETRY_LAST, this.#retryIn * 2);
   }
 
@@ -271,7 +275,7 @@ export class Publication implements Machine, PublicationControl {
   #explanation(leads: boolean): string | null {
     if (this.#phase.is === "held" || this.#phase.is === "fenced") return this.#phase.why;
     if (!leads) return "another balancer holds the lease, or the database cannot be reached to renew it";
-    if (this.#fault !== null) return this.#fault;
+    if (this.#fault !== null) return this.#fault.why;
     return this.#phase.is === "comparing" ? "all that the registry has is compared with what it should have" : null;
   }
 }

@@ -76,6 +76,8 @@ export class Rfc2136Registry implements Registry {
   #left: readonly Batch[] = [];
   #fenced: RegistryFenced | undefined;
   #serial: number | null = null;
+  /** Whether trouble has been told that is not over yet. */
+  #troubled = false;
 
   constructor(options: Rfc2136Options) {
     this.#options = options;
@@ -222,14 +224,17 @@ export class Rfc2136Registry implements Registry {
     const { server, clock, log, random, pause, attempts = ATTEMPTS } = this.#options;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await work();
+        const result = await work();
+        this.#troubled = false;
+        return result;
       } catch (error) {
         if (isUnknownOutcome(error)) this.#lose();
         const told = registryError(error, server, clock.now());
         if (told instanceof RegistryFenced) this.#fenced = told;
         if (progress()) attempt = 1;
         if (!isPassing(error) || attempt >= attempts) throw told;
-        log.warn({ server, code: told.code, attempt }, `${told.message}; it is tried again`);
+        if (!this.#troubled) log.warn({ server, code: told.code }, `${told.message}; it is tried again`);
+        this.#troubled = true;
         await pause(FIRST_PAUSE * 2 ** (attempt - 1) * (0.5 + random.uniform()));
       }
     }
