@@ -16,18 +16,22 @@ export function startKnot(key: TsigKey, place?: DnsPlace): Promise<DnsServer> {
   return DnsServer.start({ docs: "knot/update", files, command: COMMAND, upWhen: "serves" }, place);
 }
 
-/** Starts a Knot that gets the zone from a hidden primary, as docs/dns/knot/secondary says; with `sign`, .../signing. */
+/**
+ * Starts a Knot that gets the zone from a hidden primary, as docs/dns/knot/secondary says; with `sign`, .../signing, or .../online
+ * where each answer is signed when it is asked for.
+ */
 export function startKnotSecondary(
   key: TsigKey,
   primary: DnsPlace,
-  { sign = false, place }: { readonly sign?: boolean; readonly place?: DnsPlace } = {},
+  { sign = false, place }: { readonly sign?: boolean | "online"; readonly place?: DnsPlace } = {},
 ): Promise<DnsServer> {
   const files = (at: DnsPlace): Record<string, string> => ({
     "listen.conf": listen(at),
     "berth.key": keyFile(key),
     "primary.conf": `remote:\n  - id: berth\n    address: ${primary.address}@${primary.port}\n    key: berth\n`,
   });
-  return DnsServer.start({ docs: `knot/${sign ? "signing" : "secondary"}`, files, command: COMMAND, upWhen: "answers" }, place);
+  const docs = sign === "online" ? "knot/online" : `knot/${sign ? "signing" : "secondary"}`;
+  return DnsServer.start({ docs, files, command: COMMAND, upWhen: "answers" }, place);
 }
 
 function listen({ address, port }: DnsPlace): string {
