@@ -36,8 +36,9 @@ export function registryError(error: unknown, server: string, now: Instant): Ber
   if (error instanceof RegistryFenced || error instanceof RegistryHeld) return error;
   if (error instanceof TsigError) return keyOrClock(error, server, now);
   if (error instanceof ErrorAnswer) return refusal(error, server);
-  const code = error instanceof DnsFailure && error.code === "timeout" ? "timeout" : "connection";
-  return new RegistryUnavailable(code, `${server}: ${errorText(error)}`, { cause: error });
+  if (!(error instanceof DnsFailure))
+    return new RegistryUnavailable("connection", `${server}: ${errorText(error)}`, { cause: error });
+  return new RegistryUnavailable(error.code === "timeout" ? "timeout" : "connection", error.message, { cause: error });
 }
 
 function keyOrClock(error: TsigError, server: string, now: Instant): RegistryRefused {

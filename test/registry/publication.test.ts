@@ -4,6 +4,7 @@ import {
   type Registry,
   RegistryFenced,
   RegistryHeld,
+  RegistryRefused,
   RegistryUnavailable,
   readNameStates,
   type Written,
@@ -191,6 +192,20 @@ describe("publication (spec R3, R4)", () => {
     assert.equal(world.publication.view().state, "fenced");
     assert.match(world.publication.view().explanation ?? "", /with term 8/);
     await assert.rejects(world.publication.compare(), RegistryFenced);
+  });
+
+  test("a zone that is not as it was left is compared anew", async () => {
+    const world = new World();
+    world.set(0, 5);
+    await world.pass();
+    world.registry.contents = new ZoneContents();
+    world.registry.fails = new RegistryRefused("zone", "the owner record is gone");
+    world.set(5, 6);
+    await world.pass();
+    world.registry.fails = undefined;
+    await world.pass(20_000);
+    assert.equal(world.registry.contents.size, 6);
+    assert.equal(world.publication.view().state, "following");
   });
 
   test("a comparison on demand mends what somebody else has changed", async () => {
