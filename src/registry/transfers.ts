@@ -2,6 +2,7 @@ import {
   MalformedMessage,
   Query,
   RCODE,
+  RegistryUnavailable,
   readMessage,
   readTsig,
   refuseTsig,
@@ -161,8 +162,9 @@ export class Transfers {
     let count = 0;
     let bytes = 0;
     for (const body of messages) {
-      // The lease may be lost on the way; the secondary throws away what it has got so far.
-      if (state() === undefined) return;
+      // The connection is cut, and the secondary throws away what it has got so far.
+      if (state() === undefined)
+        throw new RegistryUnavailable("busy", "the lease was lost while a secondary transferred the zone");
       const answer = sign(addressed(body, zone, { id, type: query.type }));
       count++;
       bytes += answer.length;
