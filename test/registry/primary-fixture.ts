@@ -50,7 +50,7 @@ export class MemoryStore implements PrimaryStore {
 }
 
 /** The wire form of a name relative to the zone, such as `bs7`. */
-export function relative(name: string): Uint8Array {
+function relative(name: string): Uint8Array {
   return nameToWire(name).slice(0, -1);
 }
 
