@@ -1,4 +1,5 @@
 import {
+  CLASS_IN,
   MalformedMessage,
   Query,
   RCODE,
@@ -141,7 +142,8 @@ export class Transfers {
       this.#refused("a transfer was asked for without a signature");
       return yield empty(RCODE.REFUSED);
     }
-    if (isTransfer && relativeLength(query.name, query.nameLength, zone.wire) !== 0) return yield empty(NOTAUTH);
+    const isOurs = query.class === CLASS_IN && relativeLength(query.name, query.nameLength, zone.wire) === 0;
+    if (isTransfer && !isOurs) return yield empty(NOTAUTH);
     const now = state();
     if (now === undefined) return yield empty(SERVFAIL);
     if (!isTransfer) {
