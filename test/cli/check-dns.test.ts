@@ -152,6 +152,13 @@ const CASES: Readonly<Record<string, Case>> = {
     },
     finds: { [at("error", "answers", SECONDARY)]: /without a SOA record/ },
   },
+  "a key that cannot be read": {
+    registry: "rfc2136",
+    spoil: (made) => {
+      made.more = { key: { unreadable: "dns.keys.berth.file: /etc/berth/berth.key: there is no such file" } };
+    },
+    finds: { [at("error", "key")]: /cannot be read: .* there is no such file/ },
+  },
   "a key the server does not know": {
     registry: "rfc2136",
     spoil: (_made, _server, primary) => {
@@ -548,6 +555,17 @@ describe("berth check dns", () => {
       "error publication is failing: 4 changes wait, since 1m; the registry refuses",
       "warning as the balancer sees it: it has been behind for 60 s",
     ]);
+  });
+
+  test("for how long a secondary is behind is told where the balancer knows", async () => {
+    const made = world("primary");
+    const server = { server: SECONDARY, serial: 100, lag: 42_000, problem: null };
+    const publication = { registry: "primary", state: "following", names: 1, waiting: 0, since: null, lastLag: 90 } as const;
+    made.balancer = { publication: { ...publication, servers: [server], explanation: null }, held: [], liveNames: [] };
+    const { soa } = made.at(PRIMARY);
+    if (soa !== undefined) soa.serial = 107;
+    const [serial] = (await run(made, "primary")).filter(({ check }) => check === "serial");
+    assert.match(serial?.message ?? "", /107, 7 ahead of it, for 42 s, and it did not catch up in 15 s/);
   });
 
   test("a secondary that has the change a moment later is not behind", async () => {

@@ -1,5 +1,5 @@
 import { ipv4Bytes, ipv6Bytes, nameToWire, parsePrefix } from "../../dns/index.ts";
-import { BerthError, errorText } from "../../lib/errors.ts";
+import { BerthError, errorText, InvalidInput } from "../../lib/errors.ts";
 import type { ControlClient } from "../../net/index.ts";
 import { type ConnectOptions, connect } from "../connect.ts";
 import type { BalancerFacts, CheckContext, LiveName } from "./context.ts";
@@ -34,11 +34,20 @@ async function factsOf(client: ControlClient): Promise<BalancerFacts> {
     if (addresses === undefined || host === undefined) continue;
     const { ipv4, ipv6, prefix } = addresses;
     liveNames.push({
-      name: nameToWire(host),
+      name: wireOf(host),
       ipv4: ipv4 === undefined ? undefined : ipv4Bytes(ipv4),
       ipv6: prefix !== undefined ? parsePrefix(prefix) : ipv6 === undefined ? undefined : ipv6Bytes(ipv6),
     });
     if (liveNames.length === NAMES) break;
   }
   return { publication, held: held.filter(({ confirmed }) => !confirmed), liveNames };
+}
+
+/** The error of a name that is none would repeat it, and it is a secret. */
+function wireOf(host: string): Uint8Array {
+  try {
+    return nameToWire(host);
+  } catch {
+    throw new InvalidInput("the balancer gives a live name that is no DNS name");
+  }
 }

@@ -52,8 +52,8 @@ export interface CheckContext {
   /** All that the configuration names. */
   readonly configured: readonly CheckedServer[];
   readonly asker: Asker;
-  /** The key that the registry is spoken to with. */
-  readonly key: TsigKey | undefined;
+  /** The key that the registry is spoken to with, or why it cannot be read. */
+  readonly key: TsigKey | { readonly unreadable: string } | undefined;
   /** A resolver that was given to be asked too. */
   readonly resolver: CheckedServer | undefined;
   /** The parent zone's name server, if it was given. */

@@ -20,6 +20,12 @@ const FLAG_AUTHORITATIVE = 0x0400;
 export const checkKey: Check = async (context) => {
   const { key, servers, dns } = context;
   if (key === undefined) return [];
+  if ("unreadable" in key) {
+    const seen = `the TSIG key cannot be read: ${key.unreadable}; so nothing that needs it was looked at, and the balancer does not start`;
+    return [
+      error({ check: "key" }, seen, "make it with tsig-keygen, give the server the same, and let only Berth's user read it"),
+    ];
+  }
   const spokenTo = servers.filter(({ roles }) => roles.some((role) => role === "update" || role === "secondary"));
   const own = dns.registry === "primary" ? servers.filter(({ roles }) => roles.includes("own")) : [];
   return onEach("key", [...own, ...spokenTo], (server) => checkOne(context, key, server));

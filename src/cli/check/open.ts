@@ -2,6 +2,7 @@ import { getServers } from "node:dns";
 import { nameToWire } from "../../dns/index.ts";
 import { addressAndPort } from "../../lib/address.ts";
 import type { Milliseconds } from "../../lib/clock.ts";
+import { InvalidInput } from "../../lib/errors.ts";
 import { epochAt } from "../../naming/index.ts";
 import { type DnsServer, pause, systemClock, systemRandom } from "../../net/index.ts";
 import type { Config } from "../config.ts";
@@ -22,7 +23,6 @@ export interface CheckOptions extends ConnectOptions {
 /** Gathers what the checks go by. @throws InvalidInput */
 export async function openChecks(config: Config, options: CheckOptions): Promise<CheckContext> {
   const { zone, dns, margins, epochs } = config;
-  const keyName = dns.update?.key ?? dns.transfer?.key;
   const servers = serversOf(dns);
   return {
     zone,
@@ -34,7 +34,7 @@ export async function openChecks(config: Config, options: CheckOptions): Promise
     servers,
     configured: servers,
     asker: new Asker(networkCarrier, systemRandom),
-    key: keyName === undefined ? undefined : readTsigKey(config, keyName),
+    key: keyOf(config),
     resolver: options.resolver === undefined ? undefined : checked(options.resolver, []),
     parent: options.delegationFrom,
     resolvers: systemResolvers(),
@@ -42,6 +42,17 @@ export async function openChecks(config: Config, options: CheckOptions): Promise
     clock: systemClock,
     pause,
   };
+}
+
+function keyOf(config: Config): CheckContext["key"] {
+  const name = config.dns.update?.key ?? config.dns.transfer?.key;
+  if (name === undefined) return undefined;
+  try {
+    return readTsigKey(config, name);
+  } catch (error) {
+    if (!(error instanceof InvalidInput)) throw error;
+    return { unreadable: error.message };
+  }
 }
 
 /** The servers that the configuration names, each once. */
