@@ -187,6 +187,14 @@ const CASES: Readonly<Record<string, Case>> = {
     },
     finds: { [at("error", "key", PRIMARY)]: /answers NOTIMP .* without a signature/ },
   },
+  "a server that refuses what is signed and does not say why": {
+    registry: "rfc2136",
+    spoil: (_made, _server, primary) => {
+      primary.key = undefined;
+      primary.withoutKey = 5;
+    },
+    finds: { [at("error", "key", PRIMARY)]: /does not say why \(REFUSED\): .* or the clocks differ/ },
+  },
   "a secondary that refuses NOTIFY": {
     registry: "primary",
     spoil: (_, server) => {

@@ -56,6 +56,8 @@ export class Scripted {
   edns = true;
   foldsCase = false;
   key: TsigKey | undefined = KEY;
+  /** What it says, unsigned, where it has no key: NOTIMP. */
+  withoutKey = 4;
   /** How far its clock is ahead of ours. */
   clockAhead = 0;
   signed: "nsec" | "minimal" | "nsec3" | "iterations" | "unproven" | undefined;
@@ -164,7 +166,7 @@ function respond(server: Scripted, bytes: Uint8Array, now: number, isParent: boo
   const query = readMessage(bytes);
   if (record === undefined) return answer(server, bytes, query, isParent, isResolver, false);
   if (server.key === undefined)
-    return new MessageBuilder({ id: query.id, opcode: query.opcode, rcode: 4, flags: 0x8000 }).finish();
+    return new MessageBuilder({ id: query.id, opcode: query.opcode, rcode: server.withoutKey, flags: 0x8000 }).finish();
   try {
     const { stripped, mac } = verifyTsig(bytes, server.key, now);
     const message = answer(server, stripped, readMessage(stripped), isParent, isResolver, true);

@@ -103,10 +103,19 @@ function allowed({ zone }: CheckContext, server: CheckedServer, named: string, {
   );
 }
 
+/** PowerDNS, for one, says nothing more than no. */
 function unsigned(server: CheckedServer, named: string, rcode: string): Finding {
   const notify = server.roles.includes("secondary");
+  const subject = { check: notify ? "notify" : "key", server };
+  if (rcode === "REFUSED" || rcode === "NOTAUTH") {
+    return error(
+      subject,
+      `it refuses a message signed with ${named}, and does not say why (${rcode}): it does not have the key, has it with another secret, does not allow it that, or the clocks differ by more than 5 min`,
+      "compare name, algorithm and secret of the key on both sides, what the key may do there, and the clocks of both hosts",
+    );
+  }
   return error(
-    { check: notify ? "notify" : "key", server },
+    subject,
     `it answers ${rcode} to a message signed with ${named}, without a signature: it does not look at signatures there`,
     notify
       ? "configure the zone as a secondary that takes NOTIFY with the key, as docs/dns says for this server"
