@@ -17,6 +17,12 @@ export const ZONE = "bs.example.com";
 /** Configuration as a user is told to write it. */
 const DOCS: string = fileURLToPath(new URL("../../docs/dns/", import.meta.url));
 
+/** Of servers, gone at the latest when the test file ends. */
+const folders: Set<string> = new Set();
+process.on("exit", () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
 /** Where a server listens, UDP and TCP. */
 export interface DnsPlace {
   readonly address: string;
@@ -104,7 +110,7 @@ export class DnsServer implements DnsPlace {
   /** Starts it and waits until it is up. @param place where, unless anywhere */
   static async start(plan: DnsServerPlan, place?: DnsPlace): Promise<DnsServer> {
     const folder = mkdtempSync(join(tmpdir(), "berth-dns-"));
-    process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+    folders.add(folder);
     cpSync(join(DOCS, plan.docs), folder, { recursive: true });
     const where = place ?? (await newPlace());
     for (const [name, text] of Object.entries(plan.files(where))) {
