@@ -14,6 +14,7 @@ import { needsBind, startBind, startBindSecondary } from "../support/bind.ts";
 import { type DnsServer, newKey, newPlace } from "../support/dns-servers.ts";
 import { needsKnot, startKnot, startKnotSecondary } from "../support/knot.ts";
 import { needsNsd, startNsdSecondary } from "../support/nsd.ts";
+import { needsPowerDns, startPowerDns } from "../support/powerdns.ts";
 import { berth } from "../support/program.ts";
 import { System } from "../support/system.ts";
 import { until } from "../support/until.ts";
@@ -114,6 +115,22 @@ for (const [name, skip, start, sign] of [
     }
   });
 }
+
+test("berth check dns, names by update at a real PowerDNS: nothing is wrong; of a wrong key it says no more than no", {
+  skip: needsPowerDns(),
+}, async () => {
+  const key = newKey();
+  const server = await startPowerDns(key);
+  try {
+    const [owner = "", ...more] = wrong(await check(updating(server, key)));
+    assert.match(owner, /^warning owner/);
+    assert.deepEqual(more, []);
+    const [refused = ""] = wrong(await check(updating(server, newKey())));
+    assert.match(refused, /^error key: it refuses a message signed with .* and does not say why/);
+  } finally {
+    await server.stop();
+  }
+});
 
 test("berth check dns, as a program: exit codes, lines, one JSON object", { skip: needsBind() }, async () => {
   const key = newKey();
