@@ -32,6 +32,8 @@ export interface DnsConfig {
   readonly observe: readonly Endpoint[];
   /** The share (0-1) of live names that may change at one stroke outside an epoch's change. */
   readonly brake: number;
+  /** Threads of the nameserver that answer over UDP. */
+  readonly threads: number;
   /** What the nameserver grants its clients. */
   readonly limits: NameserverLimits;
 }
@@ -78,9 +80,11 @@ export const DnsSchema: z.ZodType<DnsConfig> = z
     transfer: z.strictObject({ key: text, secondaries: z.array(endpoint).default([]) }).optional(),
     observe: z.array(endpoint).default([]),
     brake: share.default(0.3),
+    threads: z.number().int().min(1).max(64).default(1),
     limits: NameserverLimitsSchema.prefault({}),
   })
-  .superRefine(({ registry, keys, update, transfer, observe }, context) => {
+  .superRefine(({ registry, keys, update, transfer, observe, threads }, context) => {
+    if (threads > 1 && registry === "primary") context.addIssue("threads: a hidden primary answers from one thread");
     if (registry === "embedded" && observe.length > 0) {
       context.addIssue("dns.observe is of no use with registry embedded: what is decided is in the nameserver at once");
     }

@@ -61,7 +61,7 @@ export async function runBalancer(config: Config, log: Logger, signal?: AbortSig
   // Whoever takes over with the same database and key gives names the same addresses.
   const addressKey = box.derive("addresses of names within IPv6 prefixes", 16);
   const followed = dns.registry !== "embedded";
-  const table = new ZoneTable({ zone, seed: systemRandom.bytes(16), addressKey, followed });
+  const table = new ZoneTable({ zone, seed: systemRandom.bytes(16), addressKey, followed, shared: dns.threads > 1 });
   const zoneOptions = zoneOptionsOf(config);
   const database = await openStorage(where, box);
   const undo: (() => Promise<void>)[] = [() => database.close()];
@@ -131,12 +131,13 @@ export async function runBalancer(config: Config, log: Logger, signal?: AbortSig
     }
     // Where a primary takes updates, resolvers ask that one.
     if (dns.registry !== "rfc2136") {
-      const { listen, limits } = dns;
+      const { listen, limits, threads } = dns;
       const nameserver = await Nameserver.start({
         zone: zoneOptions,
         table,
         listen,
         limits,
+        threads,
         log,
         transfers: registry?.transfers,
       });

@@ -2,6 +2,7 @@ import { InvalidInput } from "../lib/errors.ts";
 import { HashTable } from "./hash-table.ts";
 import type { NameHash } from "./name-hash.ts";
 import { NameTable } from "./name-table.ts";
+import type { SharedGeneration } from "./shared-zone.ts";
 import type { ZoneFeed } from "./zone-feed.ts";
 
 /** Instances are numbered from 0 to one less than this. */
@@ -24,11 +25,14 @@ export class Generation {
   /** Names that exist only because names below them do -> how many. Absent while every name has one label. */
   #nonTerminals: HashTable | undefined;
   #perInstance = new Uint32Array(16);
+  readonly #grown: (() => void) | undefined;
 
-  constructor(id: number, expectedNames: number, hash: NameHash, feed?: ZoneFeed) {
+  /** @param grown given if other threads read it: called when {@link Generation.shared} is more than before */
+  constructor(id: number, expectedNames: number, hash: NameHash, feed?: ZoneFeed, grown?: () => void) {
     this.id = id;
     this.#hash = hash;
-    this.#names = new HashTable(expectedNames);
+    this.#grown = grown;
+    this.#names = new HashTable(expectedNames, grown);
     this.#feed = feed;
     this.words = feed === undefined ? undefined : new NameTable(0, expectedNames);
   }
@@ -36,6 +40,11 @@ export class Generation {
   /** How many names it holds. */
   get size(): number {
     return this.#names.size;
+  }
+
+  /** Its memory, for other threads. */
+  get shared(): SharedGeneration {
+    return { names: this.#names.memory, nonTerminals: this.#nonTerminals?.memory ?? [] };
   }
 
   /** How many of its names are an instance's. */
@@ -120,7 +129,10 @@ export class Generation {
 
   #countBelow(change: number): void {
     const { h0, h1, h2 } = this.#hash;
-    this.#nonTerminals ??= new HashTable(0);
+    if (this.#nonTerminals === undefined) {
+      this.#nonTerminals = new HashTable(0, this.#grown);
+      this.#grown?.();
+    }
     const count = this.#nonTerminals.get(h0, h1, h2) + change;
     if (count > 0) this.#nonTerminals.set(h0, h1, h2, count);
     else this.#nonTerminals.delete(h0, h1, h2);

@@ -3,6 +3,7 @@ import { Generation } from "./generation.ts";
 import { AddressTable, type InstanceAddresses } from "./instance-addresses.ts";
 import { NameHash } from "./name-hash.ts";
 import type { NameStatesWriter } from "./name-states.ts";
+import { type LiveNames, NO_NAME, NON_TERMINAL, type SharedZone } from "./shared-zone.ts";
 import { ZoneFeed } from "./zone-feed.ts";
 
 /** Options of {@link ZoneTable}. */
@@ -15,23 +16,23 @@ export interface ZoneTableOptions {
   readonly followed?: boolean;
   /** 16 secret bytes that stay the same over restarts; they make the addresses of names within instances' prefixes. */
   readonly addressKey?: Uint8Array;
+  /** Whether other threads read it: names then lie in shared memory. */
+  readonly shared?: boolean;
 }
-
-/** What {@link ZoneTable.lookup} says of a name that no instance has. */
-export const NO_NAME = -1;
-/** What {@link ZoneTable.lookup} says of a name that exists only because there are names below it. */
-export const NON_TERMINAL = -2;
 
 /**
  * What is live: name -> instance index -> addresses. A name costs 27 bytes, moving all names of an instance is one write
  * of its addresses, and an epoch's names come in and go with one assignment.
  */
-export class ZoneTable {
+export class ZoneTable implements LiveNames {
   readonly zone: string;
   readonly addresses: AddressTable;
   /** Which names changed; only where the table is followed. */
   readonly feed: ZoneFeed | undefined;
   readonly #hash: NameHash;
+  readonly #options: ZoneTableOptions;
+  /** Told of what other threads have to know. */
+  readonly #followers: Set<(zone: SharedZone) => void> = new Set();
   /** What was last said of each instance. */
   readonly #reached: Map<number, string> = new Map();
   /** Published ones, newest first. */
@@ -42,6 +43,7 @@ export class ZoneTable {
     this.zone = options.zone.toLowerCase();
     this.addresses = new AddressTable(options.addressKey);
     this.#hash = new NameHash(options.zone, options.seed);
+    this.#options = options;
     if (options.followed !== true) return;
     const published = (): readonly Generation[] => this.#generations;
     this.feed = new ZoneFeed({
@@ -73,7 +75,7 @@ export class ZoneTable {
    * @param expectedNames memory is laid out for so many at once; if more come, it grows without a pause
    */
   beginGeneration(id: number, expectedNames: number): Generation {
-    return new Generation(id, expectedNames, this.#hash, this.feed);
+    return new Generation(id, expectedNames, this.#hash, this.feed, this.#options.shared ? () => this.#tell() : undefined);
   }
 
   /** Makes a generation's names live, all at one instant. It takes the place of one with the same id, if there is one. */
@@ -85,6 +87,7 @@ export class ZoneTable {
         : this.#generations.map((old) => (old === replaced ? generation : old));
     if (replaced !== generation) replaced?.markPublished(false);
     generation.markPublished(true);
+    this.#tell();
   }
 
   /** Takes a generation's names out, all at one instant. An unknown id is no fault. */
@@ -92,6 +95,7 @@ export class ZoneTable {
     const withdrawn = this.#generations.find((generation) => generation.id === id);
     this.#generations = this.#generations.filter((generation) => generation !== withdrawn);
     withdrawn?.markPublished(false);
+    this.#tell();
   }
 
   /** Sets one host's instance in a published generation; returns the one it had. @throws InvalidInput */
@@ -126,7 +130,30 @@ export class ZoneTable {
     const reached = JSON.stringify(addresses ?? null);
     if (this.#reached.get(instance) === reached) return;
     this.#reached.set(instance, reached);
+    this.#tell();
     if (this.namesOf(instance) > 0) this.feed?.noteAll();
+  }
+
+  /** Calls a follower with what other threads read, now and whenever that changes. @returns ends it */
+  share(follower: (zone: SharedZone) => void): () => void {
+    this.#followers.add(follower);
+    follower(this.sharedNow());
+    return () => this.#followers.delete(follower);
+  }
+
+  #tell(): void {
+    if (this.#followers.size === 0) return;
+    const zone = this.sharedNow();
+    for (const follower of this.#followers) follower(zone);
+  }
+
+  /** What other threads read, as it is now. */
+  sharedNow(): SharedZone {
+    const { seed, addressKey } = this.#options;
+    const instances = [...this.#reached].map(
+      ([instance, reached]) => [instance, (JSON.parse(reached) as InstanceAddresses | null) ?? undefined] as const,
+    );
+    return { seed, addressKey, generations: this.#generations.map(({ shared }) => shared), instances };
   }
 
   #describe(name: Uint8Array, length: number, states: NameStatesWriter): void {

@@ -1,25 +1,28 @@
-import { isForTransfers, prepareZone, type ZoneOptions, type ZoneTable, type ZoneTransfers } from "../dns/index.ts";
-import type { Clock, Instant, Milliseconds } from "../lib/clock.ts";
+import { prepareZone, type ZoneOptions, type ZoneTable, type ZoneTransfers } from "../dns/index.ts";
+import type { Clock } from "../lib/clock.ts";
 import { InvalidInput } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Random } from "../lib/random.ts";
-import { CannotListen, openTcpServer, openUdp, systemClock, systemRandom, type TcpServer, type UdpSocket } from "../net/index.ts";
+import {
+  CannotListen,
+  canSharePort,
+  openTcpServer,
+  systemClock,
+  systemRandom,
+  type TcpServer,
+  type UdpSocket,
+} from "../net/index.ts";
+import { floodTeller } from "./flood-teller.ts";
 import { LIMITS, type NameserverLimits } from "./limits.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { Responder } from "./responder.ts";
-import { ServerCookies } from "./server-cookies.ts";
-import { Networks, Source } from "./source.ts";
-import type { NameserverStats } from "./stats.ts";
+import { dailySecrets, ServerCookies } from "./server-cookies.ts";
+import { Networks } from "./source.ts";
+import { type NameserverStats, sumOfStats } from "./stats.ts";
 import { TcpConnections } from "./tcp.ts";
+import { NameserverThreads } from "./threads.ts";
 import { TransferDatagrams } from "./transfers.ts";
-
-/** Where a nameserver listens, over UDP and TCP alike. */
-export interface ListenAddress {
-  /** A literal IPv4 or IPv6 address. */
-  readonly address: string;
-  /** 0 takes a port that is free for both. */
-  readonly port: number;
-}
+import { answerUdp, type ListenAddress } from "./udp.ts";
 
 /** Options of {@link Nameserver.start}. */
 export interface NameserverOptions {
@@ -32,6 +35,11 @@ export interface NameserverOptions {
   readonly limits?: Partial<NameserverLimits>;
   /** The hidden primary, if it is one; without it transfers are refused and signatures ignored. */
   readonly transfers?: ZoneTransfers | undefined;
+  /**
+   * Threads that answer over UDP, this one among them; 1 unless given. More need a table that is shared, and a Node whose sockets
+   * can share a port; they cannot be a hidden primary.
+   */
+  readonly threads?: number;
   /** The system's unless given. */
   readonly clock?: Clock;
   readonly random?: Random;
@@ -44,6 +52,7 @@ interface Answering {
   readonly transfers: TransferDatagrams | undefined;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly shared: boolean;
 }
 
 interface Listener {
@@ -53,29 +62,30 @@ interface Listener {
 
 /** How often a port that is free for UDP but not for TCP is given back for another. */
 const PORT_TRIES = 10;
-/** A flood is told of so often while it lasts. */
-const TELL_EVERY: Milliseconds = 60_000;
 
 /** The authoritative server of one zone, over UDP and TCP. It never logs a name. */
 export class Nameserver {
-  readonly stats: NameserverStats;
+  readonly #responder: Responder;
+  #threads: NameserverThreads | undefined;
   readonly #listeners: readonly Listener[];
   readonly #log: Logger;
 
-  private constructor(listeners: readonly Listener[], stats: NameserverStats, log: Logger) {
+  private constructor(listeners: readonly Listener[], responder: Responder, log: Logger) {
     this.#listeners = listeners;
-    this.stats = stats;
+    this.#responder = responder;
     this.#log = log;
   }
 
   /**
    * Opens the sockets and answers from then on.
-   * @throws InvalidInput for a wrong zone, a table of another zone, or an exempt network that is none
+   * @throws InvalidInput for a wrong zone, a table of another zone, or an exempt network that is none, or threads that cannot be
    * @throws CannotListen naming address and port
    */
   static async start(options: NameserverOptions): Promise<Nameserver> {
-    const { zone, table, log, transfers, clock = systemClock, random = systemRandom } = options;
-    const limits = { ...LIMITS, ...options.limits };
+    const { zone, table, log, transfers, clock = systemClock, random = systemRandom, threads = 1 } = options;
+    checkThreads(threads, transfers !== undefined);
+    const limits = shareOf({ ...LIMITS, ...options.limits }, threads);
+    const [seed, master] = [random.bytes(16), random.bytes(32)];
     const exempt = new Networks(limits.exempt);
     if (table.zone !== zone.name.toLowerCase()) {
       throw new InvalidInput(`the nameserver is for zone ${zone.name}, its table of names for ${table.zone}`);
@@ -83,8 +93,8 @@ export class Nameserver {
     const responder: Responder = new Responder({
       zone: prepareZone(zone),
       table,
-      limiter: new RateLimiter(limits, exempt, random.bytes(16)),
-      cookies: new ServerCookies(random, clock.now()),
+      limiter: new RateLimiter(limits, exempt, seed),
+      cookies: new ServerCookies(dailySecrets(master)),
       idle: limits.idle,
       transfers,
       onLimited: floodTeller(log, () => responder.stats),
@@ -95,6 +105,7 @@ export class Nameserver {
       transfers: transfers === undefined ? undefined : new TransferDatagrams(transfers),
       clock,
       log,
+      shared: threads > 1,
     };
     const listeners: Listener[] = [];
     try {
@@ -103,9 +114,22 @@ export class Nameserver {
       await Promise.all(listeners.map(closeBoth));
       throw error;
     }
-    const server = new Nameserver(listeners, responder.stats, log);
-    log.info({ zone: zone.name, listen: server.addresses }, "nameserver answers");
+    const server = new Nameserver(listeners, responder, log);
+    try {
+      const task = { zone, listen: server.addresses, limits, seed, master };
+      if (threads > 1) server.#threads = await NameserverThreads.start(threads - 1, table, task, log);
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
+    log.info({ zone: zone.name, listen: server.addresses, threads }, "nameserver answers");
     return server;
+  }
+
+  /** Counters of all threads together; those of other threads as they last told, and asked anew by each look. */
+  get stats(): NameserverStats {
+    const { stats } = this.#responder;
+    return this.#threads === undefined ? stats : sumOfStats([stats, ...this.#threads.stats]);
   }
 
   /** Where it listens, with the ports it got. */
@@ -115,41 +139,30 @@ export class Nameserver {
 
   /** Closes the sockets and what connections there are. */
   async close(): Promise<void> {
-    await Promise.all(this.#listeners.map(closeBoth));
+    await Promise.all([this.#threads?.close(), ...this.#listeners.map(closeBoth)]);
     this.#log.info({ stats: this.stats }, "nameserver closed");
   }
 }
 
-/** Tells of a flood at its begin and then now and again; of the names that are asked for, nothing. */
-function floodTeller(log: Logger, stats: () => NameserverStats): (from: Source, now: Instant) => void {
-  let told = -Infinity;
-  return (from, now) => {
-    if (now - told < TELL_EVERY && now >= told) return;
-    told = now;
-    const { rateLimited, slipped } = stats();
-    log.warn({ network: from.prefix(), rateLimited, slipped }, "too many alike answers to one network: some are held back");
-  };
+/** @throws InvalidInput */
+function checkThreads(threads: number, isPrimary: boolean): void {
+  if (!(Number.isInteger(threads) && threads >= 1)) throw new InvalidInput(`${threads} is no number of threads`);
+  if (threads === 1) return;
+  if (isPrimary) throw new InvalidInput("a hidden primary answers from one thread: leave dns.threads at 1");
+  if (canSharePort()) return;
+  throw new InvalidInput(
+    `dns.threads: ${threads} threads on one port need Node 22.12 or later, or 23.1 or later; this is ${process.versions.node}`,
+  );
+}
+
+/** The kernel deals queries out evenly, so each thread grants its share. */
+function shareOf(limits: NameserverLimits, threads: number): NameserverLimits {
+  return { ...limits, responses: Math.ceil(limits.responses / threads) };
 }
 
 async function openBoth(listen: ListenAddress, answering: Answering, triesLeft: number = PORT_TRIES): Promise<Listener> {
-  const { responder, connections, transfers, clock, log } = answering;
-  const from = new Source("udp");
-  const udp: UdpSocket = await openUdp({
-    ...listen,
-    onDatagram: (bytes, address, port) => {
-      // Nothing can be sent to port 0, which only a forger would write.
-      if (port === 0) return;
-      from.read(address);
-      const now = clock.now();
-      if (transfers !== undefined && isForTransfers(bytes)) {
-        if (responder.admitsTransfer(from, now)) void transfers.answer(bytes, udp, address, port);
-        return;
-      }
-      const answer = responder.answer(bytes, from, now);
-      if (answer !== undefined) udp.send(answer, port, address);
-    },
-    onError: (error) => log.debug({ error: error.message }, "nameserver socket"),
-  });
+  const { connections } = answering;
+  const udp: UdpSocket = await answerUdp(listen, answering);
   try {
     return { udp, tcp: await openTcpServer({ address: listen.address, port: udp.port }, (socket) => connections.serve(socket)) };
   } catch (error) {

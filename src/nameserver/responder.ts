@@ -4,6 +4,7 @@ import {
   type FixedName,
   FLAG,
   HEADER_LENGTH,
+  type LiveNames,
   NON_TERMINAL,
   OPT_LENGTH,
   OPTION,
@@ -15,7 +16,6 @@ import {
   setSerial,
   TYPE,
   type Zone,
-  type ZoneTable,
   type ZoneTransfers,
 } from "../dns/index.ts";
 import type { Instant, Milliseconds } from "../lib/clock.ts";
@@ -35,7 +35,7 @@ const KEEPALIVE_UNIT: Milliseconds = 100;
 /** What a {@link Responder} answers from. */
 export interface ResponderOptions {
   readonly zone: Zone;
-  readonly table: ZoneTable;
+  readonly table: LiveNames;
   readonly limiter: RateLimiter;
   readonly cookies: ServerCookies;
   /** How long a connection may be idle, for clients that ask. */
@@ -54,7 +54,7 @@ export class Responder {
   readonly stats: NameserverStats = newStats();
   readonly #options: ResponderOptions;
   readonly #zone: Zone;
-  readonly #table: ZoneTable;
+  readonly #table: LiveNames;
   readonly #query = new Query();
   readonly #writer = new AnswerWriter();
   readonly #scratch = new Uint8Array(MAX_ANSWER);

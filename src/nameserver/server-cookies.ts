@@ -1,5 +1,5 @@
+import { createHmac } from "node:crypto";
 import type { Instant, Milliseconds } from "../lib/clock.ts";
-import type { Random } from "../lib/random.ts";
 import { SipHash } from "./siphash.ts";
 import type { Source } from "./source.ts";
 
@@ -23,30 +23,34 @@ const AHEAD = 300;
 const SECRET_SERVES: Milliseconds = 24 * 3_600_000;
 const SECRET_LENGTH = 16;
 
+/** Secrets of cookies for each day since 1970, made of one that stays: all threads of a server have the same. */
+export function dailySecrets(master: Uint8Array): (day: number) => Uint8Array {
+  return (day) => createHmac("sha256", master).update(`server cookie ${day}`).digest().subarray(0, SECRET_LENGTH);
+}
+
 /**
  * Makes and checks server cookies of RFC 9018, with which a client proves that it gets what is sent to its address. The server
- * keeps nothing of its clients. The secret is made at start and daily; a client whose cookie is out of date gets a new one
- * with its next answer.
+ * keeps nothing of its clients. The secret changes daily; a client whose cookie is out of date gets a new one with its next
+ * answer.
  */
 export class ServerCookies {
-  readonly #random: Random;
-  #current: SipHash;
+  readonly #secretOf: (day: number) => Uint8Array;
+  /** Of what day the secrets are. */
+  #day = Number.NaN;
+  #current: SipHash | undefined;
   #previous: SipHash | undefined;
-  #since: Instant;
   /** What is hashed: client's cookie, version, reserved bytes, time, address (RFC 9018 section 4.4). */
   readonly #input = new Uint8Array(CLIENT_COOKIE + HASH + 16);
   readonly #hash = new Uint8Array(8);
 
-  constructor(random: Random, now: Instant) {
-    this.#random = random;
-    this.#current = new SipHash(random.bytes(SECRET_LENGTH));
-    this.#since = now;
+  /** @param secretOf 16 secret bytes for each day since 1970 */
+  constructor(secretOf: (day: number) => Uint8Array) {
+    this.#secretOf = secretOf;
   }
 
   /** Says what the cookie is worth that stands at `message[at]`, client's and server's together `length` bytes long. */
   check(message: Uint8Array, at: number, length: number, source: Source, now: Instant): CookieVerdict {
     if (length === CLIENT_COOKIE) return "none";
-    this.#rotate(now);
     // RFC 7873 section 4 allows 8 to 32 bytes; ours always have 16.
     if (length !== WHOLE_COOKIE || message[at + CLIENT_COOKIE] !== VERSION) return "wrong";
     const input = this.#input;
@@ -55,9 +59,11 @@ export class ServerCookies {
     const age = (seconds(now) - readTime(input)) | 0;
     if (age > OLDEST || age < -AHEAD) return "wrong";
     const theirs = at + CLIENT_COOKIE + HASH;
-    const valid = this.#matches(this.#current, message, theirs, source);
-    if (valid) return "valid";
-    return this.#previous !== undefined && this.#matches(this.#previous, message, theirs, source) ? "valid" : "wrong";
+    if (this.#matches(this.#secret(now), message, theirs, source)) return "valid";
+    const sinceMidnight = now - this.#day * SECRET_SERVES;
+    this.#previous ??= new SipHash(this.#secretOf(this.#day - 1));
+    const known = sinceMidnight <= 1000 * (OLDEST + AHEAD);
+    return known && this.#matches(this.#previous, message, theirs, source) ? "valid" : "wrong";
   }
 
   /**
@@ -65,7 +71,6 @@ export class ServerCookies {
    * answer has a new one, as RFC 9018 section 4.3 allows.
    */
   write(message: Uint8Array, from: number, source: Source, now: Instant, out: Uint8Array, at: number): void {
-    this.#rotate(now);
     const input = this.#input;
     for (let index = 0; index < CLIENT_COOKIE; index++) input[index] = message[from + index] as number;
     input[CLIENT_COOKIE] = VERSION;
@@ -73,7 +78,7 @@ export class ServerCookies {
     const time = seconds(now);
     for (let index = 0; index < 4; index++) input[CLIENT_COOKIE + TIMESTAMP + index] = time >>> (24 - 8 * index);
     for (let index = 0; index < CLIENT_COOKIE + HASH; index++) out[at + index] = input[index] as number;
-    this.#hashInput(this.#current, source);
+    this.#hashInput(this.#secret(now), source);
     for (let index = 0; index < 8; index++) out[at + CLIENT_COOKIE + HASH + index] = this.#hash[index] as number;
   }
 
@@ -90,13 +95,14 @@ export class ServerCookies {
     secret.hash(input, CLIENT_COOKIE + HASH + source.length, this.#hash, 0);
   }
 
-  #rotate(now: Instant): void {
-    const age = now - this.#since;
-    if (age >= SECRET_SERVES) {
-      this.#previous = age < 2 * SECRET_SERVES ? this.#current : undefined;
-      this.#current = new SipHash(this.#random.bytes(SECRET_LENGTH));
-      this.#since = now;
-    } else if (this.#previous !== undefined && age > 1000 * (OLDEST + AHEAD)) this.#previous = undefined;
+  #secret(now: Instant): SipHash {
+    const day = Math.floor(now / SECRET_SERVES);
+    if (this.#current === undefined || day !== this.#day) {
+      this.#day = day;
+      this.#current = new SipHash(this.#secretOf(day));
+      this.#previous = undefined;
+    }
+    return this.#current;
   }
 }
 

@@ -36,3 +36,13 @@ export function newStats(): NameserverStats {
     rcodes: { NOERROR: 0, FORMERR: 0, NXDOMAIN: 0, NOTIMP: 0, REFUSED: 0, BADVERS: 0, BADCOOKIE: 0 },
   };
 }
+
+/** What several threads counted together. */
+export function sumOfStats(all: readonly NameserverStats[]): NameserverStats {
+  const sum = newStats();
+  for (const { rcodes, ...counts } of all) {
+    for (const [name, count] of Object.entries(counts)) sum[name as keyof typeof counts] += count;
+    for (const [name, count] of Object.entries(rcodes)) sum.rcodes[name as RcodeName] += count;
+  }
+  return sum;
+}

@@ -11,4 +11,4 @@ export * from "./resolve.ts";
 export * from "./system.ts";
 export * from "./tcp.ts";
 export * from "./ticker.ts";
-export { CannotListen, type DatagramHandler, openUdp, type UdpOptions, type UdpSocket } from "./udp.ts";
+export { CannotListen, canSharePort, type DatagramHandler, openUdp, type UdpOptions, type UdpSocket } from "./udp.ts";

@@ -25,6 +25,8 @@ export interface UdpOptions {
   readonly port: number;
   /** Receive buffer of the kernel, bytes; 4 MiB unless given, as a storm of ClientHellos must fit. `net.core.rmem_max` bounds it. */
   readonly receiveBuffer?: number;
+  /** Other sockets of ours may have the same port; the kernel deals datagrams out by where they come from. See {@link canSharePort}. */
+  readonly shared?: boolean;
   readonly onDatagram: DatagramHandler;
   /** The peer's host says that nobody listens there (ICMP), or another fault of the socket. */
   readonly onError?: (error: Error) => void;
@@ -34,6 +36,15 @@ export interface UdpOptions {
 const SEND_QUEUE = 4 * 1024 * 1024;
 /** It is looked at once in so many datagrams. */
 const QUEUE_CHECK = 64;
+
+/** The first releases of Node whose UDP sockets can share a port (`reusePort`). */
+const SHARES_PORTS = { 22: 12, 23: 1 } as const;
+
+/** Whether this Node's UDP sockets can share a port: 22.12 and later, 23.1 and later. */
+export function canSharePort(version: string = process.versions.node): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major > 23 || minor >= (SHARES_PORTS[major as keyof typeof SHARES_PORTS] ?? Infinity);
+}
 
 /** A socket could not be bound. Codes `address-in-use`, `address-not-available`, `permission-denied`, `cannot-listen`. */
 export class CannotListen extends BerthError {}
@@ -50,6 +61,7 @@ export function openUdp(options: UdpOptions): Promise<UdpSocket> {
     // Addresses are literal always: going round dns.lookup saves 8 % of a query's cost.
     lookup: (host, _options, callback) => callback(null, host, family),
     recvBufferSize: options.receiveBuffer ?? 4 * 1024 * 1024,
+    ...(options.shared ? { reusePort: true } : {}),
   });
   return new Promise((resolve, reject) => {
     socket.once("error", (error) => reject(cannotListen(error, "udp", options)));

@@ -2,6 +2,7 @@ import dnsPacket, { type Answer, type DecodedPacket, type Packet, type RecordTyp
 import { prepareZone, type ZoneOptions, ZoneTable } from "../../src/dns/index.ts";
 import { seededRandom } from "../../src/lib/random.ts";
 import {
+  dailySecrets,
   LIMITS,
   Networks,
   RateLimiter,
@@ -51,7 +52,7 @@ export function newResponder(zone: ZoneOptions = ZONE, more: Partial<ResponderOp
     zone: prepareZone(zone),
     table: liveTable(zone.name),
     limiter: new RateLimiter({ ...LIMITS, responses: 0 }, new Networks([]), random.bytes(16)),
-    cookies: new ServerCookies(random, 0),
+    cookies: new ServerCookies(dailySecrets(random.bytes(16))),
     idle: 10_000,
     ...more,
   });
