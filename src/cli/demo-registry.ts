@@ -62,7 +62,7 @@ export async function demoRegistry(kind: RegistryKind, folder: string, dnsPort: 
     yaml: `, registry: ${kind}, keys: { berth: { file: ${JSON.stringify(key)} } }, ${role}, brake: 100%`,
     start: async (supervisor) => {
       if (runs) return;
-      supervisor.startProgram(peer.name, resolve(DOCS, peer.script), [own]);
+      supervisor.startProgram(peer.name, resolve(DOCS, peer.script), kind === "primary" ? [own, String(dnsPort)] : [own]);
       for (
         const deadline = Date.now() + STARTS_WITHIN;
         !exists(key) || !(await isTaken("127.0.0.1", peer.port));
