@@ -66,7 +66,10 @@ export async function runBalancer(config: Config, log: Logger, signal?: AbortSig
   const database = await openStorage(where, box);
   const undo: (() => Promise<void>)[] = [() => database.close()];
   const stop = async (): Promise<void> => {
-    for (const step of undo.splice(0).reverse()) await step();
+    const failures: unknown[] = [];
+    // One that fails does not keep the others from their end, nor this process.
+    for (const step of undo.splice(0).reverse()) await step().catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
   };
   try {
     const lease = await Lease.take({

@@ -146,9 +146,11 @@ export class Publication implements Machine, PublicationControl {
     this.#options.observer.close();
     try {
       await this.#brake.save();
-    } finally {
-      await this.#options.registry.close();
+    } catch (error) {
+      // So where the lease is lost: whoever has it writes down what it publishes.
+      this.#options.log.warn({ error: errorText(error) }, "what is published was not written down");
     }
+    await this.#options.registry.close();
   }
 
   async #work(): Promise<void> {
