@@ -30,7 +30,7 @@ const SERVERS = {
 const [SERVER_CORE, LOAD_CORE] = [0, 1];
 const QUERIES = 400_000;
 const PROBES_PER_SECOND = 500;
-const LIMITED_QUERIES = 50_000;
+const LIMITED_QUERIES = 25_000;
 const LAG_SECONDS = 3;
 
 /**
