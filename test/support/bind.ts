@@ -20,12 +20,17 @@ export function startBind(key: TsigKey, place?: DnsPlace): Promise<DnsServer> {
 export function startBindSecondary(
   key: TsigKey,
   primary: DnsPlace,
-  { sign = false, place }: { readonly sign?: boolean; readonly place?: DnsPlace } = {},
+  {
+    sign = false,
+    place,
+    others = [],
+  }: { readonly sign?: boolean; readonly place?: DnsPlace /** More primaries. */; readonly others?: readonly DnsPlace[] } = {},
 ): Promise<DnsServer> {
+  const primaries = [primary, ...others].map(({ address, port }) => `${address} port ${port} key berth;`);
   const files = (at: DnsPlace): Record<string, string> => ({
     "listen.conf": listen(at),
     "berth.key": keyFile(key),
-    "primary.conf": `primaries berth { ${primary.address} port ${primary.port} key berth; };\n`,
+    "primary.conf": `primaries berth { ${primaries.join(" ")} };\n`,
   });
   return DnsServer.start({ docs: `bind/${sign ? "signing" : "secondary"}`, files, command: COMMAND, upWhen: "answers" }, place);
 }

@@ -22,6 +22,16 @@ export interface SystemOptions {
   readonly devices?: number;
   /** More of `berth.yaml`: whole lines. */
   readonly yaml?: string;
+  /** Of the names, with one label more in the URI. */
+  readonly zone?: string;
+  /** `dns.negativeTtl`; 20s if not given. */
+  readonly negativeTtl?: string;
+  /** More of section `dns` of it, as in `registry: primary, brake: 50%`. */
+  readonly dns?: string;
+  /** Files beside it: name -> text. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** Of the balancer's environment. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly recipe?: unknown;
   /** All in one `berth serve`, instead of a process that the test starts for each part. */
   readonly serve?: true;
@@ -69,12 +79,23 @@ export class System {
   readonly programs: Map<string, Program> = new Map();
   readonly #nosec: boolean;
   readonly #listens: boolean;
+  readonly #env: Readonly<Record<string, string>>;
   readonly #instanceOptions: Readonly<Record<string, readonly string[]>>;
 
   private constructor(options: SystemOptions, net: string, ports: readonly [number, number, number]) {
-    const { whereabouts, devices = 0, yaml = "", recipe = "berth-1" } = options;
+    const {
+      whereabouts,
+      devices = 0,
+      yaml = "",
+      recipe = "berth-1",
+      zone = ZONE,
+      negativeTtl = "20s",
+      dns = "",
+      files = {},
+    } = options;
     const given = whereabouts?.(net);
     const { instances = given?.length ?? 2 } = options;
+    this.#env = options.env ?? {};
     this.#listens = given === undefined;
     const address = `${net}1`;
     [this.port, this.controlPort] = ports;
@@ -92,14 +113,15 @@ export class System {
     at("operator.token", token);
     at("instance.token", randomBytes(32).toString("hex"));
     at("berth.key", randomBytes(32).toString("hex"));
+    for (const [name, text] of Object.entries(files)) at(name, text);
     this.fleetFile = at("fleet.csv", csvOf(this.devices));
     const local = [...this.addresses].map(([id, ip], index) => `{ id: ${id}, ${given?.[index] ?? `address: ${ip}`} }`);
     this.config = at(
       "berth.yaml",
-      `uri: coaps://bs.${ZONE}:${this.port}
+      `uri: coaps://bs.${zone}:${this.port}
 recipe: ${JSON.stringify(recipe)}
 profiles: { default: ${JSON.stringify(resolve("examples/profile.yaml"))} }
-dns: { listen: ["${address}:${this.dns.port}"], ttl: 30s, negativeTtl: 20s }
+dns: { listen: ["${address}:${this.dns.port}"], ttl: 30s, negativeTtl: ${negativeTtl}${dns === "" ? "" : `, ${dns}`} }
 storage: { folder: data, key: berth.key }
 control: { listen: "${address}:${this.controlPort}", operatorToken: operator.token, instanceToken: instance.token }
 instances: { local: [${local.join(", ")}] }
@@ -136,7 +158,7 @@ ${yaml}`,
   }
 
   startBalancer(): Program {
-    const program = startBerth(["balancer", "--config", this.config]);
+    const program = startBerth(["balancer", "--config", this.config], { env: this.#env });
     this.programs.set("balancer", program);
     return program;
   }
