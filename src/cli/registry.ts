@@ -85,6 +85,7 @@ export async function openRegistry(config: Config, parts: RegistryParts): Promis
     suspend: () => thread.suspend(),
     observer,
     mayWrite,
+    inTime: config.margins.lead - config.epochs.skew - dns.negativeTtl,
     brake: dns.brake,
     steps,
     store: {

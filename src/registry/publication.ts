@@ -33,6 +33,8 @@ export interface PublicationOptions extends Pick<ComparisonBrakeOptions, "store"
   readonly suspend: () => void;
   /** From one write to the next at least. */
   readonly pace: Milliseconds;
+  /** How long an epoch's names may take to be written; they are published ahead of it by this much more than they have to. */
+  readonly inTime: Milliseconds;
   /** Names in one write at most. */
   readonly largest: number;
   readonly clock: Clock;
@@ -67,6 +69,8 @@ export class Publication implements Machine, PublicationControl {
   #notBefore: Instant = 0;
   /** Since when changes wait that are not written. */
   #since: Instant | undefined;
+  /** Since when one write follows the other, as there is more than one takes. */
+  #writingSince: Instant | undefined;
   #names = 0;
   /** Names in the write that is under way. */
   #underWay = 0;
@@ -201,6 +205,7 @@ export class Publication implements Machine, PublicationControl {
   async #follow(): Promise<Written> {
     const { feed, registry, observer, clock, mayWrite } = this.#options;
     const at = this.#since ?? clock.now();
+    this.#writingSince ??= clock.now();
     const states = await this.#gather();
     const gathered = clock.now();
     try {
@@ -209,12 +214,26 @@ export class Publication implements Machine, PublicationControl {
       const written = await registry.write(states);
       this.#since = feed.pending > 0 ? gathered : undefined;
       observer.published({ at, serial: written.serial, samples: sampleStates(states, 5) });
+      if (feed.pending === 0) this.#caughtUp();
       return written;
     } catch (error) {
+      this.#writingSince = undefined;
       feed.putBack(states);
       this.#since = at;
       throw error;
     }
+  }
+
+  #caughtUp(): void {
+    const { clock, inTime, kind, log } = this.#options;
+    const took = clock.now() - (this.#writingSince ?? clock.now());
+    this.#writingSince = undefined;
+    if (took <= inTime) return;
+    const seconds = Math.round(took / 1000);
+    log.warn(
+      { registry: kind, seconds },
+      "names took longer to be written than epochs.lead leaves: raise it, or take a faster registry",
+    );
   }
 
   /** What waits, as far as one write takes it. */

@@ -28,6 +28,9 @@ class FakeRegistry implements Registry {
   fails: Error | undefined;
   replaced = 0;
   closed = false;
+  /** How long a write takes, by the clock that the test moves, ms. */
+  takes = 0;
+  clock: VirtualClock | undefined;
 
   async replace(all: AsyncIterable<Uint8Array>, limit: number): Promise<Written> {
     const desired = new ZoneContents();
@@ -43,6 +46,7 @@ class FakeRegistry implements Registry {
 
   async write(states: Uint8Array): Promise<Written> {
     if (this.fails !== undefined) throw this.fails;
+    this.clock?.advance(this.takes);
     const all = [...readNameStates(states)];
     for (const state of all) this.contents.set(state);
     this.writes.push(all.length);
@@ -68,6 +72,7 @@ class World {
 
   constructor(registry: FakeRegistry = new FakeRegistry(), before?: Published) {
     this.registry = registry;
+    registry.clock = this.clock;
     this.saved = before;
     const { feed } = this.table;
     assert.ok(feed !== undefined);
@@ -87,6 +92,7 @@ class World {
       },
       pace: 100,
       largest: 5000,
+      inTime: 30_000,
       brake: 0.3,
       steps: () => this.steps,
       store: {
@@ -145,6 +151,18 @@ describe("publication (spec R3, R4)", () => {
     world.table.withdraw(2);
     await world.pass(1000);
     assert.equal(world.registry.contents.size, 0);
+  });
+
+  test("B10: a registry that is too slow for the lead of an epoch is said", async () => {
+    const world = new World();
+    await world.pass();
+    world.registry.takes = 20_000;
+    const epoch = world.table.beginGeneration(2, 12_000);
+    for (let number = 0; number < 12_000; number++) epoch.add(`e${number}.${ZONE}`, 0);
+    world.table.publish(epoch);
+    await world.pass(70_000);
+    assert.deepEqual(world.registry.writes, [5000, 5000, 2000]);
+    assert.equal(world.log.filter((line) => line.includes("epochs.lead")).length, 1);
   });
 
   test("what a registry does not take waits, is told once, and goes when it does", async () => {

@@ -106,6 +106,7 @@ export class PublishedZone {
       size: () => table.size,
       suspend: () => {},
       mayWrite: () => true,
+      inTime: 30_000,
       brake: 1,
       steps: () => [],
       store: { load: async () => undefined, save: async () => {} },
