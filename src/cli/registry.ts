@@ -4,7 +4,7 @@ import { addressAndPort } from "../lib/address.ts";
 import type { Milliseconds } from "../lib/clock.ts";
 import { InternalError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
-import { askUdp, breathe, systemClock, systemRandom } from "../net/index.ts";
+import { askUdp, breathe, pause, systemClock, systemRandom } from "../net/index.ts";
 import {
   Observer,
   type PrimaryMemory,
@@ -94,6 +94,7 @@ export async function openRegistry(config: Config, parts: RegistryParts): Promis
     },
     clock: systemClock,
     breathe,
+    pause,
     log,
   };
   return { publication: new Publication(options), transfers: task.kind === "primary" ? thread : undefined };

@@ -118,7 +118,7 @@ export async function runBalancer(config: Config, log: Logger, signal?: AbortSig
       log,
     });
     undo.push(() => balancer.idle());
-    steps = () => balancer.epochs.wanted.map((step) => JSON.stringify(step));
+    steps = () => balancer.publisher.steps.map((step) => JSON.stringify(step));
     balancer.noteLease(lease);
     for (const { name, profile, warnings } of profiles) {
       await balancer.putProfile(name, profile);

@@ -13,11 +13,18 @@ export interface FeedSource {
 interface Whole {
   readonly names: NameTable;
   readonly places: Generator<number>;
+  begun: boolean;
   left: number;
 }
 
 /** Names in a list, one behind the other: a byte with its length, the name. */
 const FIRST_ROOM = 4096;
+const MOST_BYTES = 256;
+/** More changes than so many times the live names, and some, cost more to remember than it costs to look at all. */
+const TIMES = 2;
+const AND_SOME = 100_000;
+/** Generations that went are remembered as long as they are no more than these. */
+const MOST_GONE = 3;
 
 /**
  * Tells which names DNS says something else of than before, so that a registry elsewhere can follow the zone table. It
@@ -27,27 +34,42 @@ export class ZoneFeed {
   readonly #source: FeedSource;
   readonly #states: NameStatesWriter = new NameStatesWriter();
   #list: Uint8Array = new Uint8Array(FIRST_ROOM);
+  #begin = 0;
   #end = 0;
   #count = 0;
   /** Generations that came or went whole. */
   #whole: Whole[] = [];
+  #overrun = false;
+  /** Everything is being taken: nothing of it may be forgotten. */
+  #takesAll = false;
 
   constructor(source: FeedSource) {
     this.#source = source;
   }
 
-  /** How many names are to be looked at; one that changed twice counts twice. */
+  /**
+   * Whether more changed than is worth remembering, as while nobody takes anything for hours: then nothing waits here any more,
+   * and only {@link all} leads on, for a comparison with what there is.
+   */
+  get overrun(): boolean {
+    return this.#overrun;
+  }
+
+  /** How many names are to be looked at, about; one that changed twice counts twice. */
   get pending(): number {
+    if (this.#overrun) return Math.max(1, this.#live());
     return this.#whole.reduce((sum, { left }) => sum + left, this.#count);
   }
 
-  /** A name changed. If more of these wait than there are names, all are looked at instead. */
+  /** Whether names of a generation that came or went whole are to be looked at. */
+  get hasWhole(): boolean {
+    return this.#overrun || this.#whole.length > 0;
+  }
+
+  /** A name changed. */
   note(name: Uint8Array, length: number): void {
-    if (this.#end + 1 + length > this.#list.length) {
-      const grown = new Uint8Array(this.#list.length * 2);
-      grown.set(this.#list);
-      this.#list = grown;
-    }
+    if (this.#end + 1 + length > this.#list.length) this.#makeRoom();
+    if (this.#overrun) return;
     this.#list[this.#end++] = length;
     for (let index = 0; index < length; index++) this.#list[this.#end++] = name[index] as number;
     this.#count++;
@@ -55,7 +77,12 @@ export class ZoneFeed {
 
   /** A generation's names came or went, all at once. It may change meanwhile; what does is noted. */
   noteWhole(names: NameTable): void {
-    if (names.size > 0) this.#whole.push({ names, places: names.places(), left: names.size });
+    // One that nobody has begun with is seen as it is by then.
+    const waits = this.#whole.some((whole) => whole.names === names && !whole.begun);
+    if (names.size === 0 || this.#overrun || waits) return;
+    this.#whole.push({ names, places: names.places(), begun: false, left: names.size });
+    const { published } = this.#source;
+    if (this.#whole.filter((whole) => !published.includes(whole.names)).length > MOST_GONE) this.#overran();
   }
 
   /** Any published name may have changed. */
@@ -74,37 +101,72 @@ export class ZoneFeed {
    */
   take(most: number): Uint8Array<ArrayBuffer> | undefined {
     const states = this.#states;
-    let at = 0;
-    for (; at < this.#end && states.count < most; at += 1 + (this.#list[at] as number)) {
+    while (this.#begin < this.#end && states.count < most) {
+      const at = this.#begin;
       const length = this.#list[at] as number;
       this.#source.describe(this.#list.subarray(at + 1, at + 1 + length), length, states);
+      this.#begin = at + 1 + length;
     }
     this.#count -= states.count;
-    this.#list.copyWithin(0, at, this.#end);
-    this.#end -= at;
     while (states.count < most && this.#whole.length > 0) this.#takeWhole(most);
     return states.count === 0 ? undefined : states.take();
   }
 
   /** Everything DNS says, packed, about `most` names at a time. What waited is forgotten, as it is among them. */
   *all(most: number): Generator<Uint8Array<ArrayBuffer>> {
+    this.#forget();
+    this.#overrun = false;
+    this.#takesAll = true;
+    try {
+      this.noteAll();
+      for (let states = this.take(most); states !== undefined; states = this.take(most)) yield states;
+    } finally {
+      this.#takesAll = false;
+    }
+  }
+
+  #makeRoom(): void {
+    if (this.#count > TIMES * this.#live() + AND_SOME) this.#overran();
+    const used = this.#list.subarray(this.#begin, this.#end);
+    // What is taken leaves its room to what comes; it is not moved together for each.
+    const roomy = used.length * 2 < this.#list.length - MOST_BYTES;
+    const list = roomy ? this.#list : new Uint8Array(this.#list.length * 2);
+    list.set(used);
+    this.#list = list;
+    this.#begin = 0;
+    this.#end = used.length;
+  }
+
+  #live(): number {
+    return this.#source.published.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  #overran(): void {
+    if (this.#takesAll) return;
+    this.#forget();
+    this.#overrun = true;
+  }
+
+  #forget(): void {
+    this.#list = new Uint8Array(FIRST_ROOM);
+    this.#begin = 0;
     this.#end = 0;
     this.#count = 0;
     this.#whole = [];
-    this.noteAll();
-    for (let states = this.take(most); states !== undefined; states = this.take(most)) yield states;
   }
 
   #takeWhole(most: number): void {
     const [whole] = this.#whole;
     if (whole === undefined) return;
+    whole.begun = true;
     while (this.#states.count < most) {
       const next = whole.places.next();
       if (next.done) {
         this.#whole.shift();
         return;
       }
-      whole.left = Math.max(0, whole.left - 1);
+      // Names may come while it is looked at: before its end it is not done.
+      whole.left = Math.max(1, whole.left - 1);
       const name = whole.names.name(next.value);
       this.#source.describe(name, name.length, this.#states);
     }

@@ -67,9 +67,14 @@ export class ComparisonBrake {
     return 1;
   }
 
-  /** So many names are published now. */
-  async published(names: number, now: Instant): Promise<void> {
-    this.#before = { steps: this.#options.steps(), names };
+  /**
+   * So many names are published now.
+   * @param settled whether they are those of the present steps alone; if not, some are of those before
+   */
+  async published(names: number, now: Instant, settled: boolean): Promise<void> {
+    const steps = this.#options.steps();
+    const before = settled ? [] : (this.#before?.steps ?? []);
+    this.#before = { steps: [...new Set([...before, ...steps])], names };
     this.#unsaved = this.#before;
     if (now - this.#saved < SAVE_EVERY) return;
     this.#saved = now;

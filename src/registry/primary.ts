@@ -58,6 +58,9 @@ export class PrimaryRegistry implements Registry, ZoneTransfers, Machine {
   readonly #transfers: Transfers;
   #contents: ZoneContents = new ZoneContents();
   #leads = false;
+  #suspensions = 0;
+  /** Another has led meanwhile: what is in the journal leads nowhere any more. */
+  #overtaken = false;
 
   constructor(options: PrimaryOptions) {
     const { zone, store, clock } = options;
@@ -88,8 +91,9 @@ export class PrimaryRegistry implements Registry, ZoneTransfers, Machine {
 
   /** Takes the lead. The first time, it is held against how many names are remembered of the last time. */
   async replace(all: AsyncIterable<Uint8Array>, limit: number): Promise<Written> {
+    const suspensions = this.#suspensions;
     const memory = this.#leads ? undefined : await this.#serials.resume();
-    if (memory?.ours === false) this.#journal.clear();
+    if (memory?.ours === false) this.#overtaken = true;
     const desired = new ZoneContents(this.#contents.size);
     for await (const states of all)
       for (const state of readNameStates(states)) if (!this.#isFixed(state.name)) desired.set(state);
@@ -102,10 +106,13 @@ export class PrimaryRegistry implements Registry, ZoneTransfers, Machine {
     const changed = plan.added + plan.changed + plan.removed;
     if (memory !== undefined || changed > 0) {
       await this.#prepare(desired.size);
+      if (suspensions !== this.#suspensions) throw new RegistryUnavailable("busy", "the lease was lost meanwhile");
       this.#contents = desired;
       this.#advance(old.take());
-      // From nothing to all is no step that a journal could tell better than a whole transfer.
-      if (before.size === 0) this.#journal.clear();
+      // From nothing to all is no step that a journal could tell better than a whole transfer. Where another has led meanwhile,
+      // the serial before this one may be its, of a zone that is not known here.
+      if (before.size === 0 || this.#overtaken) this.#journal.clear();
+      this.#overtaken = false;
       this.#leads = true;
       this.#notifier.notify(this.serial);
     }
@@ -129,12 +136,16 @@ export class PrimaryRegistry implements Registry, ZoneTransfers, Machine {
     if (changed > 0) {
       this.#advance(old.take());
       this.#notifier.notify(this.serial);
+      // A balancer that begins later compares with the number of names: this may have been the last write before. If it cannot be
+      // stored, the next write says so.
+      await this.#serials.prepare(this.#contents.size).catch(() => {});
     }
     return this.#written(changed);
   }
 
   /** The lease is not ours any more: nothing goes out before the next `replace`. Transfers under way end. */
   suspend(): void {
+    this.#suspensions++;
     this.#leads = false;
     this.#notifier.stop();
   }

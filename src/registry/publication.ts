@@ -39,6 +39,8 @@ export interface PublicationOptions extends Pick<ComparisonBrakeOptions, "store"
   readonly largest: number;
   readonly clock: Clock;
   readonly breathe: () => Promise<void>;
+  /** Waits. */
+  readonly pause: (span: Milliseconds, signal: AbortSignal) => Promise<void>;
   readonly log: Logger;
 }
 
@@ -51,7 +53,8 @@ type Phase =
 const SLICE = 1000;
 const RETRY_FIRST: Milliseconds = 500;
 const RETRY_LAST: Milliseconds = 15_000;
-const TICK: Milliseconds = 50;
+/** A write that is under way when publication is closed may end within this: names are not to wait for the next balancer. */
+const LAST_WRITE: Milliseconds = 2000;
 
 /**
  * Brings what changes in the zone table into a registry, sees to it that only the balancer that leads does so, and knows what
@@ -75,7 +78,11 @@ export class Publication implements Machine, PublicationControl {
   /** Names in the write that is under way. */
   #underWay = 0;
   #confirmed = false;
+  /** More changed than was worth remembering: a comparison writes no more than what following would have. */
+  #overrun = false;
   #leads = true;
+  /** How often the lead was lost, if only for a moment. */
+  #lapses = 0;
   #working: Promise<void> | undefined;
   #compared: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
   #closed = false;
@@ -87,7 +94,7 @@ export class Publication implements Machine, PublicationControl {
   }
 
   nextDeadline(): Instant {
-    return this.#options.clock.now() + (this.#working === undefined ? 0 : TICK);
+    return this.#options.clock.now();
   }
 
   tick(): void {
@@ -99,9 +106,14 @@ export class Publication implements Machine, PublicationControl {
     if (feed.pending > 0) this.#since = Math.min(now, this.#since ?? now);
     if (this.#leads && !leads) {
       suspend();
+      this.#lapses++;
       if (this.#phase.is === "following") this.#phase = { is: "comparing" };
     }
     this.#leads = leads;
+    if (this.#phase.is === "following" && feed.overrun) {
+      this.#overrun = true;
+      this.#phase = { is: "comparing" };
+    }
     const { is } = this.#phase;
     const idle = is === "held" || is === "fenced" || (is === "following" && feed.pending === 0);
     if (this.#closed || this.#working !== undefined || idle || this.#time.now() < this.#notBefore || !leads) return;
@@ -144,23 +156,27 @@ export class Publication implements Machine, PublicationControl {
 
   /** Ends what is under way, and gives the registry back. Names stay published. */
   async close(): Promise<void> {
+    const { observer, registry, log, pause } = this.#options;
     this.#closed = true;
+    observer.close();
+    // A server that does not answer must hold up neither this nor the balancer that is to take over.
+    const ended = new AbortController();
+    await Promise.race([this.#working, this.#working && pause(LAST_WRITE, ended.signal)]);
+    ended.abort();
+    await registry.close();
     await this.#working;
     for (const { reject } of this.#compared.splice(0)) reject(new RegistryRefused("closed", "publication has ended"));
-    this.#options.observer.close();
     try {
       await this.#brake.save();
     } catch (error) {
       // So where the lease is lost: whoever has it writes down what it publishes.
-      this.#options.log.warn({ error: errorText(error) }, "what is published was not written down");
+      log.warn({ error: errorText(error) }, "what is published was not written down");
     }
-    await this.#options.registry.close();
   }
 
   async #work(): Promise<void> {
     const { log, pace, kind } = this.#options;
     const comparing = this.#phase.is === "comparing";
-    // Who asks for a comparison while one is under way gets another.
     const waiting = comparing ? this.#compared.splice(0) : [];
     try {
       const written = comparing ? await this.#compare() : await this.#follow();
@@ -180,22 +196,30 @@ export class Publication implements Machine, PublicationControl {
   }
 
   async #remember(names: number): Promise<void> {
-    const { log } = this.#options;
+    const { log, feed } = this.#options;
     try {
-      await this.#brake.published(names, this.#time.now());
+      // While a generation is on its way in or out, the names of both are there.
+      await this.#brake.published(names, this.#time.now(), !feed.hasWhole);
     } catch (error) {
       log.error({ error: errorText(error) }, "what is published could not be written down; it will be the next time");
     }
   }
 
   async #compare(): Promise<Written> {
-    const { feed, registry, observer, size, clock, log, kind } = this.#options;
+    const { feed, registry, observer, size, clock, log, kind, mayWrite, suspend } = this.#options;
     const at = this.#since ?? clock.now();
-    const limit = await this.#brake.limit(size(), this.#confirmed);
+    const lapses = this.#lapses;
+    const limit = await this.#brake.limit(size(), this.#confirmed || this.#overrun);
     this.#underWay = size();
     const written = await registry.replace(this.#inSlices(feed), limit);
-    this.#phase = { is: "following" };
+    if (lapses !== this.#lapses || !mayWrite()) {
+      suspend();
+      throw new RegistryRefused("lease", "the lease was not ours all the while");
+    }
+    // Who asked for a comparison meanwhile gets another.
+    if (this.#compared.length === 0) this.#phase = { is: "following" };
     this.#confirmed = false;
+    this.#overrun = false;
     this.#since = undefined;
     log.info({ registry: kind, ...written }, "the registry has been compared, and holds what it should");
     observer.published({ at, serial: written.serial, samples: [] });

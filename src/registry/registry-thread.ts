@@ -93,8 +93,9 @@ export class RegistryThread implements Registry, ZoneTransfers {
   }
 
   async close(): Promise<void> {
-    await this.#rpc.call("close");
     this.#closed = true;
+    // One that has ended has nothing to give back.
+    await this.#rpc.call("close").catch(() => {});
     await this.#worker.terminate();
   }
 

@@ -88,6 +88,57 @@ describe("the feed of a zone table (spec R3, R4)", () => {
     assert.deepEqual(taken(feed), { a: 3 });
   });
 
+  test("names that come while a generation is looked at do not make it look done before it is", () => {
+    const { table, feed } = followedTable();
+    const epoch = table.beginGeneration(1, 10);
+    for (let number = 0; number < 4; number++) epoch.add(`n${number}.${ZONE}`, 0);
+    table.publish(epoch);
+    const follower = new ZoneContents();
+    const take = (most: number): void => {
+      for (const state of readNameStates(feed.take(most) ?? new Uint8Array(0))) follower.set(state);
+    };
+    take(1);
+    table.set(1, `late.${ZONE}`, 1);
+    take(4);
+    assert.ok(feed.pending > 0, "one name of the generation has not been looked at");
+    while (feed.pending > 0) take(4);
+    assert.equal(follower.size, 5);
+  });
+
+  test("instances that are reached elsewhere one after the other make each name be looked at once", () => {
+    const { table, feed } = followedTable();
+    table.publish(table.beginGeneration(1, 10));
+    for (let number = 0; number < 10; number++) table.set(1, `n${number}.${ZONE}`, number % 3);
+    taken(feed);
+    for (let address = 0; address < 100; address++) table.setInstance(address % 3, { ipv4: `198.51.100.${address}` });
+    assert.equal(feed.pending, 10);
+    feed.take(5);
+    table.setInstance(0, { ipv4: "198.51.100.200" });
+    const seen = Object.values(taken(feed));
+    assert.equal(seen.filter((address) => address === 200).length, 4);
+  });
+
+  test("while nobody takes anything it remembers no more than is worth it, and then leads on by all there is", () => {
+    const { table, feed } = followedTable();
+    table.publish(table.beginGeneration(1, 10));
+    table.set(1, `a.${ZONE}`, 0);
+    for (let change = 0; change < 400_000 && !feed.overrun; change++) table.set(1, `b.${ZONE}`, change % 2);
+    assert.ok(feed.overrun);
+    assert.equal(feed.take(10), undefined);
+    assert.ok(feed.pending > 0);
+    const all = [...feed.all(10)].flatMap((states) => [...readNameStates(states)]);
+    assert.equal(all.length, 2);
+    assert.deepEqual([feed.overrun, feed.pending], [false, 0]);
+    // So many epochs are gone that to remember them takes more than to look at all.
+    for (let id = 2; id < 10; id++) {
+      const epoch = table.beginGeneration(id, 10);
+      epoch.add(`a.${ZONE}`, 0);
+      table.publish(epoch);
+      table.withdraw(id);
+    }
+    assert.ok(feed.overrun);
+  });
+
   test("whoever follows it has what the table says, however changes and taking mix", () => {
     const host = (number: number): string => `${number % 5 === 0 ? "sub." : ""}n${number}.${ZONE}`;
     const step = fc.record({

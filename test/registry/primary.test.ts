@@ -356,6 +356,44 @@ test("a comparison that would change or remove too much is held; at the first on
   assert.equal((await next.registry.replace(parts(states(0, 20, 1)), 1)).names, 20);
 });
 
+test("what the last write before a restart took away is not held against the next balancer", async () => {
+  const store = new MemoryStore();
+  const bench = await started({ store }, 100);
+  await bench.registry.write(states(0, 50, undefined));
+  const next = new Bench({ store });
+  assert.equal((await next.registry.replace(parts(states(50, 100, 1)), 0.3)).names, 50);
+});
+
+test("R6: a comparison that ends after the lease was lost does not bring the lead back", async () => {
+  const bench = await started();
+  bench.registry.suspend();
+  async function* slow(): AsyncGenerator<Uint8Array> {
+    yield states(0, 3, 2);
+    bench.registry.suspend();
+  }
+  await assert.rejects(bench.registry.replace(slow(), 1), { name: "RegistryUnavailable", code: "busy" });
+  await assert.rejects(bench.registry.write(states(0, 1, 9)), { code: "busy" });
+  await bench.registry.replace(parts(states(0, 3, 2)), 1);
+  assert.equal((await bench.transfer()).records.length, 4, "three, and the name server");
+});
+
+test("RFC 1995: no difference leads on from a serial that another balancer has given to its zone", async () => {
+  const store = new MemoryStore();
+  const bench = await started({ store });
+  bench.registry.suspend();
+  const other = await started({ store }, 9);
+  // It has used all serials that are set aside when its store fails.
+  const save = store.save.bind(store);
+  store.save = () => Promise.reject(new Error("disk full"));
+  for (let step = 0; other.registry.serial !== store.kept?.serial; step++) await other.registry.write(states(0, 1, 2 + step));
+  store.save = save;
+  const { serial } = other.registry;
+  // What it holds when it leads again is not what it goes on from, even where it is held first.
+  await assert.rejects(bench.registry.replace(parts(states(0, 1, 1)), 0.3), { name: "RegistryHeld" });
+  await bench.registry.replace(parts(states(0, 4, 1)), 1);
+  assert.equal((await bench.transfer(serial)).kind, "zone");
+});
+
 test("a store that fails leaves the zone as it was", async () => {
   const bench = await started();
   bench.store.save = () => Promise.reject(new Error("disk full"));

@@ -31,10 +31,13 @@ class FakeRegistry implements Registry {
   /** How long a write takes, by the clock that the test moves, ms. */
   takes = 0;
   clock: VirtualClock | undefined;
+  /** What a write or comparison waits for. */
+  until: Promise<unknown> = Promise.resolve();
 
   async replace(all: AsyncIterable<Uint8Array>, limit: number): Promise<Written> {
     const desired = new ZoneContents();
     for await (const states of all) for (const state of readNameStates(states)) desired.set(state);
+    await this.until;
     if (this.fails !== undefined) throw this.fails;
     const removed = [...this.contents.entries()].filter(({ name }) => desired.get(name) === undefined).length;
     const plan = { added: desired.size, changed: 0, removed, held: this.contents.size };
@@ -45,6 +48,7 @@ class FakeRegistry implements Registry {
   }
 
   async write(states: Uint8Array): Promise<Written> {
+    await this.until;
     if (this.fails !== undefined) throw this.fails;
     this.clock?.advance(this.takes);
     const all = [...readNameStates(states)];
@@ -103,6 +107,7 @@ class World {
       },
       clock: this.clock,
       breathe: async () => {},
+      pause: async () => {},
       log,
     });
     this.table.setInstance(0, { ipv4: "192.0.2.1" });
@@ -237,6 +242,82 @@ describe("publication (spec R3, R4)", () => {
     assert.equal(world.registry.contents.size, 5);
   });
 
+  test("who asks for a comparison while one is under way gets another", async () => {
+    const world = new World();
+    world.set(0, 5);
+    let go = (): void => {};
+    world.registry.until = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    await world.pass();
+    const compared = world.publication.compare();
+    go();
+    await world.pass();
+    assert.equal(world.registry.replaced, 2);
+    await compared;
+    assert.equal(world.publication.view().state, "following");
+  });
+
+  test("R6: a comparison in which the lead was lost for a moment is made again", async () => {
+    const world = new World();
+    world.set(0, 5);
+    let go = (): void => {};
+    world.registry.until = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    await world.pass();
+    world.leads = false;
+    await world.pass();
+    world.leads = true;
+    const { suspended } = world;
+    go();
+    await world.pass();
+    assert.ok(world.suspended > suspended, "what the comparison began is ended");
+    assert.equal(world.publication.view().state, "failing");
+    await world.pass(1000);
+    assert.deepEqual([world.registry.replaced, world.publication.view().state], [2, "following"]);
+  });
+
+  test("it wants to be ticked while a write is under way: the lead may be lost, and servers are to be looked at", async () => {
+    const world = new World();
+    await world.pass();
+    world.registry.until = new Promise(() => {});
+    world.set(0, 5);
+    await world.pass();
+    assert.ok(world.publication.nextDeadline() <= world.clock.now());
+    world.leads = false;
+    await world.pass();
+    assert.equal(world.suspended, 1);
+  });
+
+  test("after more changes than are worth remembering all is compared, and no brake holds what following would have written", async () => {
+    const world = new World();
+    world.set(0, 100);
+    await world.pass();
+    world.registry.fails = new RegistryUnavailable("servfail", "192.0.2.53:53 answers SERVFAIL");
+    for (let turn = 0; turn < 4000; turn++) world.set(0, 100, turn % 2);
+    for (let number = 0; number < 60; number++) world.table.delete(1, host(number));
+    await world.pass(5000);
+    assert.equal(world.registry.contents.size, 100);
+    world.registry.fails = undefined;
+    await world.pass(20_000);
+    assert.deepEqual([world.registry.contents.size, world.registry.replaced], [40, 2]);
+    assert.equal(world.publication.view().state, "following");
+  });
+
+  test("closing does not wait for a server that does not answer", async () => {
+    const world = new World();
+    world.set(0, 5);
+    await world.pass();
+    world.registry.until = new Promise((_, reject) => {
+      world.registry.close = async () => reject(new RegistryUnavailable("connection", "closed on this side"));
+    });
+    world.set(5, 6);
+    await world.pass();
+    await world.publication.close();
+    assert.equal(world.registry.contents.size, 5);
+  });
+
   test("closing ends what is under way and gives the registry back", async () => {
     const world = new World();
     world.set(0, 5);
@@ -277,6 +358,25 @@ describe("the brake of a comparison", () => {
     world.set(1000, 1060);
     await world.pass();
     assert.equal(world.registry.contents.size, 60);
+  });
+
+  test("a balancer that ended while an epoch's names were being taken out goes on with it", async () => {
+    const world = new World();
+    const epoch = world.table.beginGeneration(2, 12_000);
+    for (let number = 0; number < 12_000; number++) epoch.add(`e${number}.${ZONE}`, number % 2);
+    world.table.publish(epoch);
+    world.set(0, 12_000);
+    world.steps = ["1", "2"];
+    await world.pass(1000);
+    world.steps = ["2"];
+    world.table.withdraw(1);
+    world.clock.advance(5000);
+    await world.pass(50);
+    assert.equal(world.registry.contents.size, 19_000);
+    assert.deepEqual(world.saved?.steps, ["1", "2"], "names of both are there");
+    await world.pass(1000);
+    await world.publication.close();
+    assert.deepEqual(world.saved, { steps: ["2"], names: 12_000 });
   });
 
   test("an epoch's change does not explain that hardly any name is left", async () => {

@@ -102,7 +102,7 @@ export class PublishedZone {
     const publication = new Publication({
       kind: way === "update" ? "rfc2136" : "primary",
       ...PACE[way],
-      ...{ feed, registry, observer, breathe },
+      ...{ feed, registry, observer, breathe, pause },
       size: () => table.size,
       suspend: () => {},
       mayWrite: () => true,
