@@ -2,6 +2,7 @@ import { extname } from "node:path";
 import type { Worker } from "node:worker_threads";
 import type { Registry, Written, ZoneTransfers } from "../dns/index.ts";
 import { RegistryUnavailable } from "../dns/index.ts";
+import { InternalError } from "../lib/errors.ts";
 import type { LogFields, Logger } from "../lib/log.ts";
 import { startThread } from "../lib/start-thread.ts";
 import type { RegistryTask } from "./registry-task.ts";
@@ -18,48 +19,30 @@ export interface RegistryThreadOptions {
 
 /** A registry in a thread of its own, so that neither its work nor a transfer holds up the main thread. */
 export class RegistryThread implements Registry, ZoneTransfers {
-  readonly #rpc: Rpc;
-  readonly #worker: Worker;
+  readonly #options: RegistryThreadOptions;
+  #running: { readonly rpc: Rpc; readonly worker: Worker } | undefined;
+  /** It has ended by itself: the next comparison begins with another. */
+  #gone = false;
   #desired: AsyncIterator<Uint8Array> | undefined;
   #closed = false;
   /** Serial of the zone as it was last written. */
   serial: number;
 
-  private constructor(worker: Worker, options: RegistryThreadOptions, ready: () => void) {
-    const { store, log, task } = options;
-    this.#worker = worker;
+  private constructor(options: RegistryThreadOptions) {
+    const { task } = options;
+    this.#options = options;
     this.serial = task.kind === "primary" ? task.zone.serial : 0;
-    this.#rpc = new Rpc(worker, {
-      ready,
-      log: (level: keyof Logger, fields: LogFields, message: string) => log[level](fields, message),
-      nextStates: async () => {
-        const next = await this.#desired?.next();
-        return next === undefined || next.done ? undefined : next.value;
-      },
-      loadMemory: () => store.load(),
-      saveMemory: (memory: PrimaryMemory) => store.save(memory),
-    });
-    const gone = (why: string): void => {
-      if (!this.#closed) log.error({ why }, "the registry's thread has ended; start the balancer again");
-      this.#rpc.end(new RegistryUnavailable("connection", `the registry's thread has ended: ${why}`));
-    };
-    worker.on("error", (error) => gone(error.message));
-    worker.on("exit", (status) => gone(`exit code ${status}`));
   }
 
   /** Starts the thread. @throws BerthError if it does not come up */
-  static start(options: RegistryThreadOptions): Promise<RegistryThread> {
-    const worker = startThread(new URL(`./registry-worker${extname(import.meta.url)}`, import.meta.url), options.task);
-    return new Promise((resolve, reject) => {
-      const thread: RegistryThread = new RegistryThread(worker, options, () => resolve(thread));
-      worker.once("error", reject);
-      worker.once("exit", (status) =>
-        reject(new RegistryUnavailable("connection", `the registry's thread ended with ${status}`)),
-      );
-    });
+  static async start(options: RegistryThreadOptions): Promise<RegistryThread> {
+    const thread = new RegistryThread(options);
+    await thread.#begin();
+    return thread;
   }
 
   async replace(all: AsyncIterable<Uint8Array>, limit: number): Promise<Written> {
+    if (this.#gone && !this.#closed) await this.#begin();
     this.#desired = all[Symbol.asyncIterator]();
     try {
       return this.#noted(await this.#rpc.call<Written>("replace", limit));
@@ -96,7 +79,43 @@ export class RegistryThread implements Registry, ZoneTransfers {
     this.#closed = true;
     // One that has ended has nothing to give back.
     await this.#rpc.call("close").catch(() => {});
-    await this.#worker.terminate();
+    await this.#running?.worker.terminate();
+  }
+
+  get #rpc(): Rpc {
+    if (this.#running === undefined) throw new InternalError("a registry's thread that was never started");
+    return this.#running.rpc;
+  }
+
+  #begin(): Promise<void> {
+    const { store, log, task } = this.#options;
+    const worker = startThread(new URL(`./registry-worker${extname(import.meta.url)}`, import.meta.url), task);
+    return new Promise((resolve, reject) => {
+      const rpc = new Rpc(worker, {
+        ready: () => {
+          this.#gone = false;
+          resolve();
+        },
+        log: (level: keyof Logger, fields: LogFields, message: string) => log[level](fields, message),
+        nextStates: async () => {
+          const next = await this.#desired?.next();
+          return next === undefined || next.done ? undefined : next.value;
+        },
+        loadMemory: () => store.load(),
+        saveMemory: (memory: PrimaryMemory) => store.save(memory),
+      });
+      const gone = (why: string): void => {
+        // What it held, or believed to be held, is lost with it.
+        const error = new RegistryUnavailable("zone", `the registry's thread has ended: ${why}`);
+        if (!this.#closed && !this.#gone) log.error({ why }, "the registry's thread has ended; another begins with a comparison");
+        this.#gone = true;
+        rpc.end(error);
+        reject(error);
+      };
+      worker.on("error", (error) => gone(error.message));
+      worker.on("exit", (status) => gone(`exit code ${status}`));
+      this.#running = { rpc, worker };
+    });
   }
 
   #noted(written: Written): Written {
