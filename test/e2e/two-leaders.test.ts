@@ -75,14 +75,14 @@ describe("two balancers that both believe they lead, by update (R6)", { skip: ne
     const { key, server, first, start } = await two(t);
     const balancer = first.program("balancer");
     // It stands still in the middle of work.
-    const importing = importMore(first, testDevices(3000));
+    // Whoever imports may lose patience.
+    const importing = importMore(first, testDevices(3000)).catch(() => {});
     const serial = (await server.serial()) ?? 0;
     await until(async () => ((await server.serial()) ?? 0) > serial, "it writes");
     balancer.kill("SIGSTOP");
     const { second, names } = await start();
     balancer.kill("SIGCONT");
-    // Whoever imports may have lost patience.
-    await importing.catch(() => {});
+    await importing;
     await importMore(first, testDevices(3000));
     await publicationIs(first, "fenced");
     assert.ok((await publication(first)).waiting > 0, "it had work to do");
