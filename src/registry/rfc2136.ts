@@ -87,11 +87,16 @@ export class Rfc2136Registry implements Registry {
   }
 
   async replace(all: AsyncIterable<Uint8Array>, limit: number): Promise<Written> {
-    const desired = new ZoneContents();
-    for await (const states of all) for (const state of readNameStates(states)) desired.set(state);
     this.#contents = undefined;
     this.#fenced = undefined;
     this.#left = [];
+    // All names are much, and not asked for, again and again, while the server does not take any.
+    await this.#persist(async () => {
+      if (!this.#link.isOpen) await this.#link.open();
+      mayTake(this.#options.zone, await this.#link.texts(), this.#options.owner);
+    });
+    const desired = new ZoneContents();
+    for await (const states of all) for (const state of readNameStates(states)) desired.set(state);
     const held = await this.#persist(async () => {
       // First the zone is ours, then it is read: nobody else's message comes between.
       await this.#take("seize");

@@ -58,6 +58,14 @@ export function updateContract(
       await server?.stop();
     });
 
+    test("names are not asked for while the server cannot be reached", async () => {
+      const connect = (): Promise<never> => Promise.reject(new DnsFailure("connection-refused", "127.0.0.1:9: nobody listens"));
+      async function* asked(): AsyncGenerator<Uint8Array> {
+        yield assert.fail("all names are asked for");
+      }
+      await rejects(open({ connect, attempts: 1 }).replace(asked(), 1), "connection", /nobody listens/);
+    });
+
     test("records of others stay as they are, at our names and at the zone's own too", async () => {
       await holding();
       const spf = `update add ${ZONE}. 300 TXT "v=spf1 -all"`;
