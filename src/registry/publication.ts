@@ -305,7 +305,7 @@ export class Publication implements Machine, PublicationControl {
     // The zone is not as it was left, such as one restored from a copy: what it holds has to be read again.
     if (code === "zone") this.#phase = { is: "comparing" };
     // The same trouble is told once, and again when it is another. Its words may hold numbers that change.
-    if (this.#fault?.code !== code) log.error({ registry: kind, code }, `names cannot be published: ${why}`);
+    if (this.#fault?.code !== code && !this.#closed) log.error({ registry: kind, code }, `names cannot be published: ${why}`);
     this.#fault = { code, why };
     this.#notBefore = this.#time.now() + this.#retryIn;
     this.#retryIn = Math.min(RETRY_LAST, this.#retryIn * 2);

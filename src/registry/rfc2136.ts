@@ -67,6 +67,7 @@ export class Rfc2136Registry implements Registry {
   /** What tells our owner records from those of others. */
   readonly #by: string;
   #taken = 0;
+  #closed = false;
   #contents: ZoneContents | undefined;
   /** The record that we hold the zone by, and those that we tried to and do not know the outcome of. */
   #claims: readonly OwnerRecord[] = [];
@@ -97,12 +98,15 @@ export class Rfc2136Registry implements Registry {
     });
     const desired = new ZoneContents();
     for await (const states of all) for (const state of readNameStates(states)) desired.set(state);
+    const batch = this.#options.batch ?? BATCH;
+    // Looked at before: whoever the brake holds must not shut out a balancer that it does not hold.
+    if (limit < 1) checkShare(planChanges(await this.#persist(() => this.#read()), desired, batch).plan, limit);
     const held = await this.#persist(async () => {
       // First the zone is ours, then it is read: nobody else's message comes between.
       await this.#take("seize");
       return this.#read();
     });
-    const { plan, batches } = planChanges(held, desired, this.#options.batch ?? BATCH);
+    const { plan, batches } = planChanges(held, desired, batch);
     this.#contents = held.contents;
     checkShare(plan, limit);
     this.#left = batches.map((states) => ({ states, sure: true }));
@@ -130,6 +134,7 @@ export class Rfc2136Registry implements Registry {
   }
 
   close(): Promise<void> {
+    this.#closed = true;
     this.#link.drop();
     return Promise.resolve();
   }
@@ -237,7 +242,7 @@ export class Rfc2136Registry implements Registry {
         const told = registryError(error, server, clock.now());
         if (told instanceof RegistryFenced) this.#fenced = told;
         if (progress()) attempt = 1;
-        if (!isPassing(error) || attempt >= attempts) throw told;
+        if (!isPassing(error) || attempt >= attempts || this.#closed) throw told;
         if (!this.#troubled) log.warn({ server, code: told.code }, `${told.message}; it is tried again`);
         this.#troubled = true;
         await pause(FIRST_PAUSE * 2 ** (attempt - 1) * (0.5 + random.uniform()));
