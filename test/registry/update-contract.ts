@@ -58,6 +58,14 @@ export function updateContract(
       await server?.stop();
     });
 
+    test("R6: a balancer that the brake holds shuts out none that publishes", async () => {
+      const first = await holding(many(20, "192.0.2.1"));
+      await assert.rejects(open().replace(all(many(1, "192.0.2.1", 500)), 0.3), { code: "held" });
+      await first.write(states({ [label(1)]: { ipv4: "192.0.2.2" } }));
+      await shows(server, label(1), { ipv4: "192.0.2.2" });
+      await shows(server, label(500), "NXDOMAIN");
+    });
+
     test("names are not asked for while the server cannot be reached", async () => {
       const connect = (): Promise<never> => Promise.reject(new DnsFailure("connection-refused", "127.0.0.1:9: nobody listens"));
       async function* asked(): AsyncGenerator<Uint8Array> {
