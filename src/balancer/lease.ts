@@ -1,7 +1,6 @@
 import type { Clock, Instant, Milliseconds } from "../lib/clock.ts";
 import { BerthError, errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
-import { SteadyClock } from "../lib/steady-clock.ts";
 import { type Machine, pause } from "../net/index.ts";
 import type { Storage } from "../storage/index.ts";
 
@@ -21,7 +20,8 @@ export interface LeaseOptions {
   readonly holder: string;
   /** Nobody else can have the database open, so a lease that is there is of a process that is gone, and nobody will take this one. */
   readonly exclusive: boolean;
-  readonly clock: Clock;
+  /** Runs on evenly whatever becomes of the time of day, so that a span of it is a span: a monotonic one. */
+  readonly time: Clock;
   readonly log: Logger;
   /** Gives up waiting. */
   readonly signal?: AbortSignal | undefined;
@@ -31,8 +31,9 @@ export interface LeaseOptions {
 
 /**
  * The right to change names, which one balancer has at a time (R6). It is renewed every third of its span. `mayWrite` is true only
- * while it cannot be another's yet: measured by a clock of our own from before it was asked for, so that neither a slow database, nor
- * a process that stood still, nor clocks that differ lead two balancers to write at once.
+ * while it cannot be another's yet: measured by a monotonic clock from before it was asked for, so that neither a slow database, nor
+ * a process that stood still, nor a time of day that is wrong or set back lead two balancers to write at once. What is left is a
+ * machine whose monotonic clock stood too, as one that was suspended: for the first moment it believes that it leads.
  */
 export class Lease implements Machine {
   /** Counts those who have had the lease. */
@@ -40,7 +41,6 @@ export class Lease implements Machine {
   /** Who let it run out before; null if nobody did. */
   readonly from: string | null;
   readonly #options: LeaseOptions;
-  readonly #time: Clock;
   /** Before the last request that was granted was sent. */
   #since: Instant;
   #next: Instant;
@@ -49,9 +49,8 @@ export class Lease implements Machine {
   #state: "ours" | "unsure" | "lost" | "released" = "ours";
   readonly #onLost: (() => void)[] = [];
 
-  private constructor(options: LeaseOptions, time: Clock, since: Instant, taken: { term: number; from: string | null }) {
+  private constructor(options: LeaseOptions, since: Instant, taken: { term: number; from: string | null }) {
     this.#options = options;
-    this.#time = time;
     this.#since = since;
     this.#next = options.exclusive ? Number.POSITIVE_INFINITY : since + LEASE_SPAN / 3;
     this.term = taken.term;
@@ -63,8 +62,7 @@ export class Lease implements Machine {
    * @throws BerthError `aborted` if the signal says so before; StorageError if the database does not answer the first time
    */
   static async take(options: LeaseOptions): Promise<Lease> {
-    const { storage, holder, exclusive, clock, log, signal, wait = pause } = options;
-    const time = new SteadyClock(clock);
+    const { storage, holder, exclusive, time, log, signal, wait = pause } = options;
     let waitsFor: string | undefined;
     while (true) {
       if (signal?.aborted) throw new BerthError("aborted", "told to stop while waiting for the lease");
@@ -74,7 +72,7 @@ export class Lease implements Machine {
         if (taking.taken) {
           const { term, from } = taking;
           log.info({ holder, term, from }, "this balancer leads");
-          return new Lease(options, time, since, taking);
+          return new Lease(options, since, taking);
         }
         if (taking.holder !== waitsFor)
           log.info({ holder: taking.holder }, "standing by: waiting for the lease that another holds");
@@ -104,15 +102,14 @@ export class Lease implements Machine {
     else this.#onLost.push(callback);
   }
 
+  /** By the clock it was given. */
   nextDeadline(): Instant | undefined {
-    if (this.#next === Number.POSITIVE_INFINITY) return undefined;
-    // By the time of day, as the caller measures, though that may be set back.
-    return this.#options.clock.now() + this.#next - this.#time.now();
+    return this.#next === Number.POSITIVE_INFINITY ? undefined : this.#next;
   }
 
   tick(): void {
     this.#look();
-    if (this.#running !== undefined || this.#time.now() < this.#next) return;
+    if (this.#running !== undefined || this.#options.time.now() < this.#next) return;
     this.#running = this.#renew().finally(() => {
       this.#running = undefined;
     });
@@ -140,7 +137,7 @@ export class Lease implements Machine {
 
   async #renew(): Promise<void> {
     const { storage, holder, log } = this.#options;
-    const since = this.#time.now();
+    const since = this.#options.time.now();
     // Asked again soon if it fails.
     this.#next = since + ASK_EVERY;
     try {
@@ -169,12 +166,12 @@ export class Lease implements Machine {
     if (this.#state !== "ours" || this.#isFresh()) return;
     this.#state = "unsure";
     this.#options.log.error(
-      { term: this.term, silent: this.#time.now() - this.#since },
+      { term: this.term, silent: this.#options.time.now() - this.#since },
       "the lease was not renewed in time: nothing is changed until the database says that it is still ours",
     );
   }
 
   #isFresh(): boolean {
-    return this.#options.exclusive || this.#time.now() - this.#since < LEASE_SPAN - MARGIN;
+    return this.#options.exclusive || this.#options.time.now() - this.#since < LEASE_SPAN - MARGIN;
   }
 }

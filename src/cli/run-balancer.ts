@@ -6,7 +6,7 @@ import { toHex } from "../lib/bytes.ts";
 import { InvalidInput } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { Nameserver } from "../nameserver/index.ts";
-import { breathe, serveControl, systemClock, systemRandom, Ticker } from "../net/index.ts";
+import { breathe, monotonicClock, serveControl, systemClock, systemRandom, Ticker } from "../net/index.ts";
 import { loadSecretBox, openStorage, type StorageOptions } from "../storage/index.ts";
 import { openAllocation } from "./allocation.ts";
 import type { Config } from "./config.ts";
@@ -77,12 +77,12 @@ export async function runBalancer(config: Config, log: Logger, signal?: AbortSig
       holder: `${hostname()} ${process.pid} ${toHex(systemRandom.bytes(4))}`,
       // The folder of an embedded database is open in one process only.
       exclusive: where.kind !== "postgres",
-      clock: systemClock,
+      time: monotonicClock,
       log,
       signal,
     });
     undo.push(() => lease.release());
-    const leaseTicker = new Ticker(systemClock, 100);
+    const leaseTicker = new Ticker(monotonicClock, 100);
     leaseTicker.add(lease);
     undo.push(async () => leaseTicker.stop());
     const storage = fencedStorage(database, lease);

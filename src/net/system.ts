@@ -5,6 +5,12 @@ import type { Random } from "../lib/random.ts";
 /** The real clock. */
 export const systemClock: Clock = { now: () => Date.now() };
 
+/**
+ * Milliseconds since this process began: for spans of time. Setting the time of day does not move it, and it runs on while the
+ * process stands still; not while the machine is suspended, and in a virtual machine that is paused perhaps not either.
+ */
+export const monotonicClock: Clock = { now: () => Math.floor(performance.now()) };
+
 /** The operating system's randomness. */
 export const systemRandom: Random = {
   bytes: (length) => new Uint8Array(randomBytes(length)),
