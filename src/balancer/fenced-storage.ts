@@ -2,7 +2,10 @@ import { BerthError } from "../lib/errors.ts";
 import type { Storage } from "../storage/index.ts";
 import type { Lease } from "./lease.ts";
 
-/** The database as the one who leads sees it: what would change it rejects with `fenced` while the lease does not say that it may. */
+/**
+ * The database as the one who leads sees it: what would change it rejects with `fenced` while the lease does not say that it may.
+ * What is under way for longer than the lease is for the database to refuse (`OpenStorage.heldBy`).
+ */
 export function fencedStorage(storage: Storage, lease: Pick<Lease, "mayWrite">): Storage {
   const fenced =
     <Given extends unknown[], Result>(write: (...given: Given) => Promise<Result>) =>

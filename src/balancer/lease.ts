@@ -2,7 +2,7 @@ import type { Clock, Instant, Milliseconds } from "../lib/clock.ts";
 import { BerthError, errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { type Machine, pause } from "../net/index.ts";
-import type { Storage } from "../storage/index.ts";
+import type { HeldLease, Storage } from "../storage/index.ts";
 
 /** The lease of whoever may change names. */
 const NAME = "balancer";
@@ -33,7 +33,8 @@ export interface LeaseOptions {
  * The right to change names, which one balancer has at a time (R6). It is renewed every third of its span. `mayWrite` is true only
  * while it cannot be another's yet: measured by a monotonic clock from before it was asked for, so that neither a slow database, nor
  * a process that stood still, nor a time of day that is wrong or set back lead two balancers to write at once. What is left is a
- * machine whose monotonic clock stood too, as one that was suspended: for the first moment it believes that it leads.
+ * machine whose monotonic clock stood too, as one that was suspended: for the first moment it believes that it leads. What it then
+ * stores on a server is refused there ({@link Lease.held}), and so is what it writes to a registry by the fence of that.
  */
 export class Lease implements Machine {
   /** Counts those who have had the lease. */
@@ -83,6 +84,11 @@ export class Lease implements Machine {
       }
       await wait(ASK_EVERY, signal);
     }
+  }
+
+  /** By what the database knows it. */
+  get held(): HeldLease {
+    return { name: NAME, holder: this.#options.holder, term: this.term };
   }
 
   /** Whether names, and what is stored, may be changed now. Once `lost` is true it stays false. */

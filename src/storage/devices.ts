@@ -1,7 +1,7 @@
 import type { Instant } from "../lib/clock.ts";
 import { InvalidInput } from "../lib/errors.ts";
 import { openCredentials, sealCredentials } from "./credentials.ts";
-import type { Database, Queryable } from "./database.ts";
+import { change, type Database, type Queryable } from "./database.ts";
 import { deviceProblem } from "./device-record.ts";
 import { historyRow, pastBootstrap, TRIMMED_HISTORY } from "./history.ts";
 import type { SecretBox } from "./secret-box.ts";
@@ -70,11 +70,8 @@ export function createDevices(database: Database, box: SecretBox): Devices {
     },
 
     async remove(endpoints) {
-      const rows = await database.query(
-        "delete from device where endpoint in (select json_array_elements_text($1::json)) returning 1",
-        [JSON.stringify(endpoints)],
-      );
-      return rows.length;
+      const sql = "delete from device where endpoint in (select json_array_elements_text($1::json)) returning 1";
+      return (await change(database, sql, [JSON.stringify(endpoints)])).length;
     },
 
     saveProgress: (changes, marks = []) =>

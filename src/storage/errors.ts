@@ -12,7 +12,9 @@ export type StorageErrorCode =
   | "storage-unavailable"
   | "storage-full"
   | "storage-failed"
-  | "storage-closed";
+  | "storage-closed"
+  /** Another has the lease; the balancer, which is its holder, stops when it hears of it. */
+  | "fenced";
 
 /** Something about the database or its key. The message never holds a value of a row. */
 export class StorageError extends BerthError {

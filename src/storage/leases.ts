@@ -17,8 +17,13 @@ const UNTIL = "clock_timestamp() + $3::float8 * interval '1 millisecond'";
 /** Leases: at most one holder each at any time, by the clock of the database. */
 export function createLeases(database: Database): Leases {
   return {
-    take: (name, holder, span, exclusive = false) =>
-      database.transaction(async (connection) => {
+    async take(name, holder, span, exclusive = false) {
+      // Who stands by asks every second: it locks the row, which would hold up who leads, only when there is something to get.
+      const [seen] = await database.query<LeaseRow>(`select holder, term, ${LEFT} as left from lease where name = $1`, [name]);
+      if (seen !== undefined && !exclusive && isAnothers(seen, holder)) {
+        return { taken: false, holder: seen.holder, left: seen.left };
+      }
+      return database.transaction(async (connection) => {
         await connection.query(
           "insert into lease (name, holder, term, until) values ($1, $2, 0, clock_timestamp()) on conflict (name) do nothing",
           [name, NOBODY],
@@ -28,8 +33,7 @@ export function createLeases(database: Database): Leases {
           [name],
         );
         const { holder: last, term: lastTerm, left } = before ?? { holder: NOBODY, term: 0, left: 0 };
-        const isHeld = last !== NOBODY && last !== holder && left > 0;
-        if (isHeld && !exclusive) return { taken: false, holder: last, left };
+        if (before !== undefined && !exclusive && isAnothers(before, holder)) return { taken: false, holder: last, left };
         const term = last === holder ? lastTerm : lastTerm + 1;
         await connection.query(`update lease set holder = $2, term = $4, until = ${UNTIL} where name = $1`, [
           name,
@@ -38,7 +42,8 @@ export function createLeases(database: Database): Leases {
           term,
         ]);
         return { taken: true, term, from: last === NOBODY || last === holder ? null : last };
-      }),
+      });
+    },
 
     async renew(name, holder, span) {
       const sql = `update lease set until = ${UNTIL} where name = $1 and holder = $2 returning term`;
@@ -53,4 +58,8 @@ export function createLeases(database: Database): Leases {
       ]);
     },
   };
+}
+
+function isAnothers({ holder, left }: LeaseRow, asking: string): boolean {
+  return holder !== NOBODY && holder !== asking && left > 0;
 }

@@ -8,7 +8,7 @@ import { openPglite } from "./pglite.ts";
 import { openPostgres } from "./postgres.ts";
 import { createInstances, createProfiles, createSettings } from "./records.ts";
 import type { SecretBox } from "./secret-box.ts";
-import type { Settings, Storage } from "./types.ts";
+import type { OpenStorage, Settings, Storage } from "./types.ts";
 
 /** Where the database is. `memory` is PGlite that forgets everything when it is closed. */
 export type StorageOptions =
@@ -23,25 +23,28 @@ const CHECK_SETTING = "berth:key-check";
  * Opens the database, brings its schema up to date, and makes sure that `box` has the right key.
  * @throws StorageError `storage-locked`, `storage-unavailable`, `storage-newer`, `storage-key-wrong`, `storage-full` or `storage-failed`
  */
-export async function openStorage(options: StorageOptions, box: SecretBox): Promise<Storage> {
+export async function openStorage(options: StorageOptions, box: SecretBox): Promise<OpenStorage> {
   const database = await openDatabase(options);
   try {
     await migrate(database);
-    const settings = createSettings(database);
-    await checkKey(settings, box);
-    return {
-      devices: createDevices(database, box),
-      profiles: createProfiles(database, box),
-      instances: createInstances(database),
-      settings,
-      audit: createAuditLog(database),
-      leases: createLeases(database),
-      close: () => database.close(),
-    };
+    await checkKey(createSettings(database), box);
+    return { ...storageOn(database, box), heldBy: (lease) => storageOn(database.heldBy(lease), box) };
   } catch (error) {
     await database.close();
     throw error;
   }
+}
+
+function storageOn(database: Database, box: SecretBox): Storage {
+  return {
+    devices: createDevices(database, box),
+    profiles: createProfiles(database, box),
+    instances: createInstances(database),
+    settings: createSettings(database),
+    audit: createAuditLog(database),
+    leases: createLeases(database),
+    close: () => database.close(),
+  };
 }
 
 function openDatabase(options: StorageOptions): Promise<Database> {

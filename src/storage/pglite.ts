@@ -108,6 +108,11 @@ class PgliteDatabase implements Database {
     });
   }
 
+  /** Its folder belongs to this process, so nobody else can have the lease. */
+  heldBy(): Database {
+    return this;
+  }
+
   close(): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#ended !== undefined) return;

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Database, Queryable } from "./database.ts";
+import { change, type Database, type Queryable } from "./database.ts";
 import type { SecretBox } from "./secret-box.ts";
 import type { Instances, Profiles, Settings, StoredInstance, StoredProfile } from "./types.ts";
 
@@ -53,7 +53,8 @@ function contextOf(profile: string): string {
 export function createInstances(database: Database): Instances {
   return {
     async put({ id, ipv4, ipv6, state, registeredAt, lastSeen }) {
-      await database.query(
+      await change(
+        database,
         `insert into instance (id, ipv4, ipv6, state, registered_at, last_seen) values ($1, $2, $3, $4, $5, $6)
          on conflict (id) do update set ipv4 = excluded.ipv4, ipv6 = excluded.ipv6, state = excluded.state,
            registered_at = excluded.registered_at, last_seen = excluded.last_seen`,
@@ -75,7 +76,8 @@ export function createSettings(database: Database): Settings {
       return row?.value;
     },
     async put(key, value) {
-      await database.query(
+      await change(
+        database,
         "insert into setting (key, value) values ($1, $2::json) on conflict (key) do update set value = excluded.value",
         [key, JSON.stringify(value)],
       );

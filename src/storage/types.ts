@@ -206,6 +206,13 @@ export interface Leases {
   release(name: string, holder: string): Promise<void>;
 }
 
+/** A lease as its holder has it. */
+export interface HeldLease {
+  readonly name: string;
+  readonly holder: string;
+  readonly term: number;
+}
+
 /** Berth's database. Every method rejects with a coded error, and then nothing of it was stored. */
 export interface Storage {
   readonly devices: Devices;
@@ -215,4 +222,13 @@ export interface Storage {
   readonly audit: AuditLog;
   readonly leases: Leases;
   close(): Promise<void>;
+}
+
+/** The database itself, whoever asks. */
+export interface OpenStorage extends Storage {
+  /**
+   * The same database as the holder of a lease changes it: what would be stored is rejected with `fenced` if another has the
+   * lease when it is committed, however long it was under way. Who takes the lease therefore reads all that was ever stored before.
+   */
+  heldBy(lease: HeldLease): Storage;
 }
