@@ -35,6 +35,8 @@ export interface RegistryParts {
   readonly term: number;
   readonly mayWrite: () => boolean;
   readonly steps: () => readonly string[];
+  /** The share (0-1) of devices whose state is not in the database yet. */
+  readonly unstored: () => number;
   readonly log: Logger;
 }
 
@@ -55,7 +57,7 @@ const PACE = { rfc2136: { pace: 20, largest: 20_000 }, primary: { pace: 1000, la
 export async function openRegistry(config: Config, parts: RegistryParts): Promise<OpenRegistry | undefined> {
   const { dns } = config;
   if (dns.registry === "embedded") return undefined;
-  const { table, storage, log, mayWrite, steps } = parts;
+  const { table, storage, log, mayWrite, steps, unstored } = parts;
   const { settings } = storage;
   const { feed } = table;
   if (feed === undefined) throw new InternalError("a registry follows a table that is not followed");
@@ -81,6 +83,7 @@ export async function openRegistry(config: Config, parts: RegistryParts): Promis
     ...PACE[dns.registry],
     feed,
     size: () => table.size,
+    unstored,
     registry: thread,
     suspend: () => thread.suspend(),
     observer,

@@ -87,12 +87,14 @@ export async function runBalancer(config: Config, log: Logger, signal?: AbortSig
     undo.push(async () => leaseTicker.stop());
     const storage = fencedStorage(database, lease);
     let steps: () => readonly string[] = () => [];
+    let unstored = (): number => 0;
     const registry = await openRegistry(config, {
       ...{ table, storage, log },
       zone: zoneOptions,
       term: lease.term,
       mayWrite: () => lease.mayWrite,
       steps: () => steps(),
+      unstored: () => unstored(),
     });
     if (registry !== undefined) undo.push(() => registry.publication.close());
     const balancer: Balancer = await Balancer.start({
@@ -119,6 +121,8 @@ export async function runBalancer(config: Config, log: Logger, signal?: AbortSig
     });
     undo.push(() => balancer.idle());
     steps = () => balancer.publisher.steps.map((step) => JSON.stringify(step));
+    // What names are made of and lead to is changed in memory at once, and stored later.
+    unstored = () => Math.min(1, balancer.registrar.unsaved / Math.max(1, balancer.fleet.named));
     balancer.noteLease(lease);
     for (const { name, profile, warnings } of profiles) {
       await balancer.putProfile(name, profile);

@@ -6,6 +6,11 @@ export interface Published {
   /** The steps of the recipe whose names were live. */
   readonly steps: readonly string[];
   readonly names: number;
+  /**
+   * The share (0-1) of names that may be otherwise in the registry than in the database, as changes wait to be written to either:
+   * a comparison by the next balancer will find that many different. Absent if it is none to speak of.
+   */
+  readonly unsettled?: number;
 }
 
 /** Where that is kept. */
@@ -37,13 +42,15 @@ export class ComparisonBrake {
   #loaded = false;
   #saved: Instant = Number.NEGATIVE_INFINITY;
   #unsaved: Published | undefined;
+  #saving: Promise<void> | undefined;
 
   constructor(options: ComparisonBrakeOptions) {
     this.#options = options;
   }
 
   /**
-   * The share of what a registry holds that a comparison may change. Where an epoch has changed, names are others, but not few.
+   * The share of what a registry holds that a comparison may change: beside that of the brake what was on its way. Where an epoch
+   * has changed, names are others, but not few.
    * @param names how many there should be
    * @param confirmed somebody has said that it may be all
    * @throws RegistryHeld
@@ -55,9 +62,11 @@ export class ComparisonBrake {
     if (confirmed) return 1;
     const before = this.#before;
     const now = steps();
-    if (before === undefined || (before.steps.length === now.length && now.every((step) => before.steps.includes(step))))
-      return brake;
-    if (before.names >= MEANINGFUL && names < (before.names * (1 - brake)) / EPOCHS) {
+    if (before === undefined) return brake;
+    const { unsettled = 0 } = before;
+    if (before.steps.length === now.length && now.every((step) => before.steps.includes(step)))
+      return Math.min(1, brake + unsettled);
+    if (before.names >= MEANINGFUL && names < (before.names * (1 - unsettled) * (1 - brake)) / EPOCHS) {
       const plan = { added: names, changed: 0, removed: before.names, held: before.names };
       throw new RegistryHeld(
         `${before.names} names were published before, now there are ${names} of another epoch: that is less than an epoch's change explains`,
@@ -74,17 +83,49 @@ export class ComparisonBrake {
   async published(names: number, now: Instant, settled: boolean): Promise<void> {
     const steps = this.#options.steps();
     const before = settled ? [] : (this.#before?.steps ?? []);
-    this.#before = { steps: [...new Set([...before, ...steps])], names };
-    this.#unsaved = this.#before;
-    if (now - this.#saved < SAVE_EVERY) return;
+    this.#keep({ ...this.#before, steps: [...new Set([...before, ...steps])], names });
+    await this.saveDue(now);
+  }
+
+  /**
+   * So many names wait to be written. Nothing comes of it before something was published.
+   * @returns whether that is so many more than was written down that {@link save} should be called before they are written
+   */
+  waiting(count: number): boolean {
+    const before = this.#before;
+    if (before === undefined) return false;
+    const { unsettled: known = 0, steps, names } = before;
+    const unsettled = names === 0 ? 0 : Math.min(1, count / names);
+    // Half of what the brake lets through anyhow may change without having been written down.
+    const half = this.#options.brake / 2;
+    const isMore = unsettled > known + half;
+    const isLess = unsettled < known - half || (unsettled === 0 && known > 0);
+    if (isMore || isLess) this.#keep({ steps, names, unsettled });
+    return isMore;
+  }
+
+  /** Writes down what is not yet, if that is not too soon after the last time. */
+  async saveDue(now: Instant): Promise<void> {
+    if (this.#unsaved === undefined || now - this.#saved < SAVE_EVERY) return;
     this.#saved = now;
     await this.save();
   }
 
   /** Writes down what is not yet. */
   async save(): Promise<void> {
-    if (this.#unsaved === undefined) return;
-    await this.#options.store.save(this.#unsaved);
-    this.#unsaved = undefined;
+    // One after the other: what is written down last has to be the latest.
+    while (this.#saving !== undefined) await this.#saving.catch(() => {});
+    const unsaved = this.#unsaved;
+    if (unsaved === undefined) return;
+    this.#saving = this.#options.store.save(unsaved).finally(() => {
+      this.#saving = undefined;
+    });
+    await this.#saving;
+    if (this.#unsaved === unsaved) this.#unsaved = undefined;
+  }
+
+  #keep({ steps, names, unsettled = 0 }: Published): void {
+    this.#before = { steps, names, ...(unsettled > 0 ? { unsettled } : {}) };
+    this.#unsaved = this.#before;
   }
 }

@@ -25,6 +25,8 @@ export interface PublicationOptions extends Pick<ComparisonBrakeOptions, "store"
   readonly feed: ZoneFeed;
   /** How many names the zone table has. */
   readonly size: () => number;
+  /** The share (0-1) of devices whose state is in the zone table, and not in the database yet. */
+  readonly unstored: () => number;
   readonly registry: Registry;
   readonly observer: Observer;
   /** Whether this balancer leads (spec R6). */
@@ -78,9 +80,9 @@ export class Publication implements Machine, PublicationControl {
   /** Names in the write that is under way. */
   #underWay = 0;
   #confirmed = false;
-  /** More changed than was worth remembering: a comparison writes no more than what following would have. */
-  #overrun = false;
   #leads = true;
+  /** Ends when it is written down that much waits, if it can be. */
+  #marked: Promise<void> = Promise.resolve();
   /** How often the lead was lost, if only for a moment. */
   #lapses = 0;
   #working: Promise<void> | undefined;
@@ -104,16 +106,14 @@ export class Publication implements Machine, PublicationControl {
     const look = observer.nextDeadline();
     if (look !== undefined && look <= now) observer.tick();
     if (feed.pending > 0) this.#since = Math.min(now, this.#since ?? now);
+    if (!this.#closed) this.#noteWaiting(leads);
     if (this.#leads && !leads) {
       suspend();
       this.#lapses++;
       if (this.#phase.is === "following") this.#phase = { is: "comparing" };
     }
     this.#leads = leads;
-    if (this.#phase.is === "following" && feed.overrun) {
-      this.#overrun = true;
-      this.#phase = { is: "comparing" };
-    }
+    if (this.#phase.is === "following" && feed.overrun) this.#phase = { is: "comparing" };
     const { is } = this.#phase;
     const idle = is === "held" || is === "fenced" || (is === "following" && feed.pending === 0);
     if (this.#closed || this.#working !== undefined || idle || this.#time.now() < this.#notBefore || !leads) return;
@@ -145,10 +145,14 @@ export class Publication implements Machine, PublicationControl {
     return true;
   }
 
-  /** @throws what the registry says to it; {@link RegistryHeld} too */
+  /**
+   * Where another has the zone it is tried once: somebody may have seen to it that no other is there.
+   * @throws what the registry says to it; {@link RegistryHeld} too
+   */
   compare(): Promise<void> {
     if (this.#phase.is === "held") return Promise.reject(new RegistryRefused("held", this.#phase.why));
-    if (this.#phase.is === "fenced") return Promise.reject(new RegistryFenced("fenced", this.#phase.why));
+    if (this.#phase.is === "fenced" && !this.#options.mayWrite())
+      return Promise.reject(new RegistryFenced("fenced", this.#phase.why));
     this.#phase = { is: "comparing" };
     this.#notBefore = 0;
     return new Promise((resolve, reject) => this.#compared.push({ resolve, reject }));
@@ -165,6 +169,7 @@ export class Publication implements Machine, PublicationControl {
     ended.abort();
     await registry.close();
     await this.#working;
+    this.#noteWaiting(false);
     for (const { reject } of this.#compared.splice(0)) reject(new RegistryRefused("closed", "publication has ended"));
     try {
       await this.#brake.save();
@@ -184,6 +189,7 @@ export class Publication implements Machine, PublicationControl {
       this.#fault = null;
       this.#retryIn = RETRY_FIRST;
       this.#names = written.names;
+      this.#underWay = 0;
       this.#notBefore = this.#time.now() + pace;
       for (const { resolve } of waiting) resolve();
       await this.#remember(written.names);
@@ -195,21 +201,41 @@ export class Publication implements Machine, PublicationControl {
     }
   }
 
-  async #remember(names: number): Promise<void> {
-    const { log, feed } = this.#options;
+  /** While a generation is on its way in or out, the names of both are there. */
+  #remember(names: number): Promise<void> {
+    return this.#writtenDown(this.#brake.published(names, this.#time.now(), !this.#options.feed.hasWhole));
+  }
+
+  async #writtenDown(saving: Promise<void>): Promise<void> {
     try {
-      // While a generation is on its way in or out, the names of both are there.
-      await this.#brake.published(names, this.#time.now(), !feed.hasWhole);
+      await saving;
     } catch (error) {
-      log.error({ error: errorText(error) }, "what is published could not be written down; it will be the next time");
+      const message = "what is published could not be written down; it will be the next time";
+      this.#options.log.error({ error: errorText(error) }, message);
     }
+  }
+
+  /**
+   * Lets the brake know what the next balancer would find different if this one ended now. In a comparison that is not known: all
+   * is to be looked at.
+   * @param leads whether it may be written down
+   */
+  #noteWaiting(leads: boolean): void {
+    const { feed, size, unstored } = this.#options;
+    if (this.#phase.is !== "following") return;
+    const names = Math.max(size(), this.#names);
+    const waiting = feed.overrun ? names : feed.pending + this.#underWay;
+    const isMore = this.#brake.waiting(Math.max(waiting, unstored() * names));
+    if (!leads) return;
+    if (isMore) this.#marked = this.#writtenDown(this.#brake.save());
+    else void this.#writtenDown(this.#brake.saveDue(this.#time.now()));
   }
 
   async #compare(): Promise<Written> {
     const { feed, registry, observer, size, clock, log, kind, mayWrite, suspend } = this.#options;
     const at = this.#since ?? clock.now();
     const lapses = this.#lapses;
-    const limit = await this.#brake.limit(size(), this.#confirmed || this.#overrun);
+    const limit = await this.#brake.limit(size(), this.#confirmed);
     this.#underWay = size();
     const written = await registry.replace(this.#inSlices(feed), limit);
     if (lapses !== this.#lapses || !mayWrite()) {
@@ -219,7 +245,6 @@ export class Publication implements Machine, PublicationControl {
     // Who asked for a comparison meanwhile gets another.
     if (this.#compared.length === 0) this.#phase = { is: "following" };
     this.#confirmed = false;
-    this.#overrun = false;
     this.#since = undefined;
     log.info({ registry: kind, ...written }, "the registry has been compared, and holds what it should");
     observer.published({ at, serial: written.serial, samples: [] });
@@ -232,6 +257,8 @@ export class Publication implements Machine, PublicationControl {
     this.#writingSince ??= clock.now();
     const states = await this.#gather();
     const gathered = clock.now();
+    this.#noteWaiting(mayWrite());
+    await this.#marked;
     try {
       // Time has passed, in which another may have taken the lead.
       if (!mayWrite()) throw new RegistryRefused("lease", "the lease is not ours");
@@ -265,10 +292,11 @@ export class Publication implements Machine, PublicationControl {
     const { feed, largest, breathe } = this.#options;
     const parts: Uint8Array[] = [];
     for (let count = 0; count < largest; count += SLICE) {
+      const before = feed.pending;
       const states = feed.take(SLICE);
       if (states === undefined) break;
       parts.push(states);
-      this.#underWay += SLICE;
+      this.#underWay += Math.max(0, before - feed.pending);
       await breathe();
     }
     // No Buffer: what is sliced off one is no copy, and a few samples would keep all of it.
@@ -298,7 +326,7 @@ export class Publication implements Machine, PublicationControl {
     }
     if (error instanceof RegistryFenced) {
       this.#phase = { is: "fenced", why };
-      log.error({ registry: kind }, `${why}; this balancer publishes nothing any more`);
+      log.error({ registry: kind }, `${why}; this balancer publishes nothing any more, unless somebody says: berth compare`);
       return;
     }
     const code = error instanceof Error && "code" in error ? error.code : "internal";

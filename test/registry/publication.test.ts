@@ -73,6 +73,8 @@ class World {
   suspended = 0;
   steps: readonly string[] = ["1"];
   saved: Published | undefined;
+  /** The share of devices whose state is not in the database yet. */
+  unstored = 0;
 
   constructor(registry: FakeRegistry = new FakeRegistry(), before?: Published) {
     this.registry = registry;
@@ -88,6 +90,7 @@ class World {
       kind: "rfc2136",
       feed,
       size: () => this.table.size,
+      unstored: () => this.unstored,
       registry,
       observer,
       mayWrite: () => this.leads,
@@ -209,12 +212,27 @@ describe("publication (spec R3, R4)", () => {
     world.registry.fails = new RegistryFenced("fenced", "another balancer has taken the zone over, with term 8");
     world.set(0, 5);
     await world.pass();
+    const { fails } = world.registry;
     world.registry.fails = undefined;
     await world.pass(60_000);
     assert.equal(world.registry.contents.size, 0);
     assert.equal(world.publication.view().state, "fenced");
     assert.match(world.publication.view().explanation ?? "", /with term 8/);
+    assert.ok(world.log.some((line) => line.includes("berth compare")));
+    // Whoever asks for a comparison has it tried once: the other may be gone, as after a restore.
+    world.registry.fails = fails;
+    const refused = assert.rejects(world.publication.compare(), RegistryFenced);
+    await world.pass(60_000);
+    await refused;
+    assert.equal(world.publication.view().state, "fenced");
+    world.registry.fails = undefined;
+    world.leads = false;
     await assert.rejects(world.publication.compare(), RegistryFenced);
+    world.leads = true;
+    const compared = world.publication.compare();
+    await world.pass();
+    await compared;
+    assert.deepEqual([world.registry.contents.size, world.publication.view().state], [5, "following"]);
   });
 
   test("a zone that is not as it was left is compared anew", async () => {
@@ -390,6 +408,82 @@ describe("the brake of a comparison", () => {
     await world.pass();
     assert.equal(world.registry.contents.size, 20);
     assert.equal(await world.publication.confirm(), false, "nothing is held any more");
+  });
+
+  /** What the next balancer begins with: the registry and what was written down as they are, and what the database has. */
+  const next = (world: World): World => {
+    world.registry.fails = undefined;
+    return new World(world.registry, world.saved);
+  };
+
+  test("what waited while the server was down is not held against the next balancer, be it after a crash or an orderly end", async () => {
+    for (const ends of ["crash", "orderly"]) {
+      const world = new World();
+      world.set(0, 100);
+      await world.pass();
+      world.registry.fails = new RegistryUnavailable("servfail", "192.0.2.53:53 answers SERVFAIL");
+      for (let number = 0; number < 60; number++) world.table.delete(1, host(number));
+      if (ends === "crash") await world.pass(100);
+      else await world.publication.close();
+      const after = next(world);
+      after.set(60, 100);
+      await after.pass();
+      assert.deepEqual([after.publication.view().state, after.registry.contents.size], ["following", 40], ends);
+    }
+  });
+
+  test("nor what was written before the database had it; it is written down first", async () => {
+    const world = new World();
+    world.set(0, 100);
+    await world.pass();
+    world.unstored = 0.8;
+    const write = world.registry.write.bind(world.registry);
+    let known: number | undefined;
+    world.registry.write = (states) => {
+      known ??= world.saved?.unsettled;
+      return write(states);
+    };
+    for (let number = 0; number < 80; number++) world.table.delete(1, host(number));
+    world.set(100, 180);
+    await world.pass();
+    assert.equal(known, 1, "before the registry has any of it");
+    await world.pass(6000);
+    assert.deepEqual([world.registry.contents.size, world.saved?.unsettled], [100, 0.8]);
+    const after = next(world);
+    after.set(0, 100);
+    await after.pass();
+    assert.equal(after.publication.view().state, "following");
+  });
+
+  test("when all is written, that is written down though nothing else happens, and the next balancer is braked again", async () => {
+    const world = new World();
+    world.set(0, 100);
+    await world.pass();
+    world.set(0, 100, 1);
+    await world.pass(50);
+    assert.equal(world.saved?.unsettled, 1);
+    await world.pass(6000);
+    assert.deepEqual(world.saved, { steps: ["1"], names: 100 });
+    const after = next(world);
+    after.set(0, 60);
+    await after.pass(60_000);
+    assert.equal(after.publication.view().state, "held");
+    assert.deepEqual(after.saved, { steps: ["1"], names: 100 }, "what is held is not on its way");
+  });
+
+  test("changes of few names are not written down each", async () => {
+    const world = new World();
+    world.set(0, 100);
+    await world.pass(10_000);
+    let saves = 0;
+    world.saved = undefined;
+    for (let number = 0; number < 100; number++) {
+      world.set(number, number + 1, 1);
+      await world.pass(100);
+      if (world.saved !== undefined) saves++;
+      world.saved = undefined;
+    }
+    assert.ok(saves <= 3, `${saves} in 10 s`);
   });
 
   test("where nothing is known of before, what the registry holds of ours is not taken away either", async () => {

@@ -104,6 +104,7 @@ export class PublishedZone {
       ...PACE[way],
       ...{ feed, registry, observer, breathe, pause },
       size: () => table.size,
+      unstored: () => 0,
       suspend: () => {},
       mayWrite: () => true,
       inTime: 30_000,
