@@ -60,6 +60,11 @@ export class OwnerRecord {
     return exactly([...this.#texts.filter((text) => !isOwner(text)), { ttl: OWNER_TTL, data: this.#own }]);
   }
 
+  /** Whether taking the zone with it may be carried out while these are the TXT records of the zone's own name. */
+  mayFollow(texts: readonly TextRecord[]): boolean {
+    return sameRecords(this.#texts, texts);
+  }
+
   /** Whether it is the owner record among these, and no other is. */
   isIn(texts: readonly TextRecord[]): boolean {
     const owners = texts.filter(isOwner);
@@ -83,7 +88,10 @@ export function mayTake(zone: string, texts: readonly TextRecord[], { fleet, ter
     }
     if (Number(reign) > term) {
       const message = `zone ${zone} is written by a later reign: its TXT record says "${text}", and this is term ${term}`;
-      throw new RegistryFenced("fenced", `${message}; if no such balancer exists, as after a restore, delete that record`);
+      throw new RegistryFenced(
+        "fenced",
+        `${message}; if no such balancer exists, as after a restore, delete that record, and say: berth compare`,
+      );
     }
   }
 }
@@ -100,6 +108,16 @@ const PATTERN = /^berth owner=(\S+) term=(\d+) by=(\S+)$/;
 
 function isOwner({ data }: TextRecord): boolean {
   return textOf(data)?.startsWith(KIND) === true;
+}
+
+/** In any order: servers turn it. */
+function sameRecords(one: readonly TextRecord[], other: readonly TextRecord[]): boolean {
+  const inOrder = (texts: readonly TextRecord[]): string =>
+    texts
+      .map(({ data }) => Buffer.from(data).toString("hex"))
+      .toSorted()
+      .join();
+  return inOrder(one) === inOrder(other);
 }
 
 function exactly(texts: readonly TextRecord[]): readonly Prerequisite[] {

@@ -69,7 +69,7 @@ export class Rfc2136Registry implements Registry {
   #taken = 0;
   #closed = false;
   #contents: ZoneContents | undefined;
-  /** The record that we hold the zone by, and those that we tried to and do not know the outcome of. */
+  /** The record that we hold the zone by, and the one that we tried to and do not know the outcome of. */
   #claims: readonly OwnerRecord[] = [];
   /** Whether the last of the claims is in the zone, and nothing from before it can be carried out any more. */
   #holds = false;
@@ -199,8 +199,11 @@ export class Rfc2136Registry implements Registry {
       const texts = await this.#link.texts();
       mayTake(zone, texts, owner);
       if (how === "keep") this.#mayKeep(texts);
-      const record = new OwnerRecord(texts, owner, `${this.#by}${this.#taken++}`);
-      this.#claims = [...this.#claims, record];
+      // Of those that were sent before only the one that was sent in view of the same records can still be carried out, and it is
+      // sent again: one more each time that it fails would be one more to remember.
+      const unknown = this.#claims.find((claim) => claim.mayFollow(texts));
+      const record = unknown ?? new OwnerRecord(texts, owner, `${this.#by}${this.#taken++}`);
+      this.#claims = [...this.#claims.filter((claim) => claim.isIn(texts)), record];
       try {
         await this.#link.update({ prerequisites: record.beforeClaim, records: record.claim, ttl, changes: [] });
         this.#claims = [record];

@@ -9,7 +9,8 @@ const ADVICE = {
   behind: "if it stays so, see checks key, clock and serial, and the balancer's log",
   failing: "see checks answers, key, clock and owner, and the balancer's log; it tries again by itself",
   held: "see that the numbers are right, then: berth confirm",
-  fenced: "stop this balancer; another one has taken the zone over",
+  fenced:
+    "stop this balancer; another one has taken the zone over. If there is none, delete the owner record, then: berth compare",
   waiting: "nothing, if another balancer leads; else see that the database can be reached",
 } as const;
 
