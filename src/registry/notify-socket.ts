@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { openUdp, type UdpSocket } from "../net/index.ts";
+import { type DnsServer, openUdp, type UdpSocket } from "../net/index.ts";
 
 /** Sends NOTIFY to secondaries and hears their answers. */
 export interface NotifySocket {
@@ -34,7 +34,8 @@ export async function openNotifySocket(
   };
 }
 
-function placeOf(secondary: string): { readonly address: string; readonly port: number } {
+/** @param secondary such as `192.0.2.53:53` or `[2001:db8::53]:53` */
+export function placeOf(secondary: string): DnsServer {
   const colon = secondary.lastIndexOf(":");
   return { address: secondary.slice(0, colon).replace(/^\[(.*)\]$/, "$1"), port: Number(secondary.slice(colon + 1)) };
 }

@@ -19,6 +19,7 @@ import type { Machine } from "../net/index.ts";
 import { Journal } from "./journal.ts";
 import { Notifier } from "./notifier.ts";
 import { checkShare } from "./plan.ts";
+import { type AskSecondary, secondarySerials } from "./secondary-serials.ts";
 import { type PrimaryStore, SerialKeeper } from "./serial-keeper.ts";
 import { Snapshots } from "./snapshots.ts";
 import { type TransferStats, Transfers } from "./transfers.ts";
@@ -33,6 +34,8 @@ export interface PrimaryOptions {
   readonly secondaries: readonly string[];
   /** Sends a datagram to one of them; what comes back goes to `notified`. */
   readonly send: (message: Uint8Array, secondary: string) => void;
+  /** Asks one of them which serial it has, when serials begin. */
+  readonly ask: AskSecondary;
   readonly store: PrimaryStore;
   /** Bytes that the journal may have; 64 a name, and from 256 KiB to 64 MiB, unless given. */
   readonly journalBytes?: number;
@@ -93,7 +96,10 @@ export class PrimaryRegistry implements Registry, ZoneTransfers, Machine {
   async replace(all: AsyncIterable<Uint8Array>, limit: number): Promise<Written> {
     const suspensions = this.#suspensions;
     const memory = this.#leads ? undefined : await this.#serials.resume();
-    if (memory?.ours === false) this.#overtaken = true;
+    if (memory?.ours === false) {
+      this.#overtaken = true;
+      await this.#goPastSecondaries();
+    }
     const desired = new ZoneContents(this.#contents.size);
     for await (const states of all)
       for (const state of readNameStates(states)) if (!this.#isFixed(state.name)) desired.set(state);
@@ -169,6 +175,18 @@ export class PrimaryRegistry implements Registry, ZoneTransfers, Machine {
 
   async close(): Promise<void> {
     this.suspend();
+    // If that fails, serials go on behind those that were set aside.
+    await this.#serials.release().catch(() => {});
+  }
+
+  /** Where an old backup of the database was restored they may be ahead of what is remembered, and would take nothing. */
+  async #goPastSecondaries(): Promise<void> {
+    const { zone, log } = this.#options;
+    const { serial: ours } = this;
+    for (const { secondary, serial } of await secondarySerials({ ...this.#options, wire: zone.wire })) {
+      if (!this.#serials.goPast(serial)) continue;
+      log.info({ secondary, serial, ours }, "a secondary has a newer serial than ours: ours goes on from there");
+    }
   }
 
   async #prepare(names: number): Promise<void> {

@@ -3,8 +3,8 @@ import { prepareZone, type Registry } from "../dns/index.ts";
 import { addressAndPort } from "../lib/address.ts";
 import type { LogFields, Logger } from "../lib/log.ts";
 import { hostPattern } from "../naming/index.ts";
-import { DnsConnection, pause, systemClock, systemRandom, Ticker } from "../net/index.ts";
-import { openNotifySocket } from "./notify-socket.ts";
+import { askUdp, DnsConnection, pause, systemClock, systemRandom, Ticker } from "../net/index.ts";
+import { openNotifySocket, placeOf } from "./notify-socket.ts";
 import { ownsByPattern } from "./owned-names.ts";
 import { PrimaryRegistry } from "./primary.ts";
 import type { RegistryTask } from "./registry-task.ts";
@@ -18,6 +18,8 @@ import type { PrimaryMemory } from "./serial-keeper.ts";
 const TOGETHER = 256 * 1024;
 const CONNECT_WITHIN = 5000;
 const ANSWER_WITHIN = 10_000;
+/** Names wait for it when a balancer begins. */
+const SECONDARY_ANSWERS_WITHIN = 1000;
 
 const task = workerData as RegistryTask;
 const tell =
@@ -65,6 +67,7 @@ async function primary({ zone, key, secondaries }: Extract<RegistryTask, { kind:
     zone: prepareZone(zone),
     ...{ key, secondaries, log },
     send: socket.send,
+    ask: (secondary, message) => askUdp(placeOf(secondary), message, SECONDARY_ANSWERS_WITHIN),
     store: {
       load: () => rpc.call<PrimaryMemory | undefined>("loadMemory"),
       save: (memory) => rpc.call("saveMemory", memory),

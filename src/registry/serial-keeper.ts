@@ -50,6 +50,27 @@ export class SerialKeeper {
     return { names: this.#names, ours };
   }
 
+  /** Goes on from a serial that somebody has, if it is newer. @returns whether it is */
+  goPast(serial: number): boolean {
+    if (!serialIsNewer(serial, this.current)) return false;
+    this.current = serial;
+    this.#reserved = serial;
+    return true;
+  }
+
+  /**
+   * Gives back what was set aside and is not used: otherwise each restart would cost a block, and serials would run ahead of the time,
+   * by which they go on where an old backup was restored. Nothing may be under way.
+   */
+  async release(): Promise<void> {
+    if (this.#reserved === undefined || this.#reserved === this.current) return;
+    const memory = await this.#store.load();
+    // Another may be at it by now.
+    if (memory?.serial !== this.#reserved) return;
+    await this.#store.save({ serial: this.current, names: this.#names });
+    this.#reserved = this.current;
+  }
+
   /** Makes sure that the next serial may be used, and that the number of names is remembered about. */
   async prepare(names: number): Promise<void> {
     const next = nextSerial(this.current);

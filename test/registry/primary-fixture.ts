@@ -10,7 +10,7 @@ import {
 import type { Clock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { Nameserver } from "../../src/nameserver/index.ts";
-import { systemClock, systemRandom, Ticker } from "../../src/net/index.ts";
+import { askUdp, systemClock, systemRandom, Ticker } from "../../src/net/index.ts";
 import {
   type NotifySocket,
   openNotifySocket,
@@ -18,6 +18,7 @@ import {
   PrimaryRegistry,
   type PrimaryStore,
 } from "../../src/registry/index.ts";
+import { placeOf } from "../../src/registry/notify-socket.ts";
 import { type DnsPlace, newPlace, ZONE } from "../support/dns-servers.ts";
 
 /** The zone that these tests publish; secondaries ask often, as a hidden primary tells them. */
@@ -132,6 +133,7 @@ export class Primary implements DnsPlace {
       key,
       secondaries: this.#secondaries(),
       send: (message, secondary) => this.#socket?.send(message, secondary),
+      ask: (secondary, message) => askUdp(placeOf(secondary), message, 1000),
       store: this.#store,
       clock: this.#plan.clock ?? systemClock,
       random: systemRandom,

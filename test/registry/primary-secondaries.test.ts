@@ -14,7 +14,7 @@ import { needsNsd, startNsdSecondary } from "../support/nsd.ts";
 import { run } from "../support/program.ts";
 import { needs } from "../support/tools.ts";
 import { until } from "../support/until.ts";
-import { Primary, type PrimaryPlan, parts, states } from "./primary-fixture.ts";
+import { MemoryStore, Primary, type PrimaryPlan, parts, states } from "./primary-fixture.ts";
 
 interface Behind {
   readonly primary: Primary;
@@ -110,6 +110,19 @@ for (const [server, skip, startSecondary] of SERVERS) {
       await follows(behind);
       await leadsTo(behind, "bs0", "127.0.0.3");
       assert.equal(registry.stats.ixfr, 1);
+    });
+
+    test("RFC 1982: after a restore of an old database the serial goes on from that of the secondary, which follows", async (t) => {
+      const store = new MemoryStore({ serial: Math.floor(systemClock.now() / 1000) + 100_000, names: 100 });
+      const behind = await start(t, startSecondary, 100, { store });
+      await follows(behind);
+      const before = behind.primary.registry.serial;
+      store.kept = undefined;
+      const registry = behind.primary.renew();
+      await registry.replace(parts(states(0, 100, 2)), 0.3);
+      assert.equal(registry.serial, before + 1);
+      await follows(behind);
+      await leadsTo(behind, "bs7", "127.0.0.2");
     });
 
     test("RFC 1982: the serial goes round, the secondary follows", async (t) => {

@@ -36,6 +36,8 @@ class Bench {
   readonly store: MemoryStore;
   readonly registry: PrimaryRegistry;
   sent: { readonly message: Uint8Array; readonly to: string }[] = [];
+  /** Makes the answer of a secondary that is asked; undefined: it does not answer. */
+  answer: ((asked: Uint8Array) => Uint8Array) | undefined;
 
   constructor(options: { key?: TsigKey; kept?: PrimaryMemory; secondaries?: string[]; store?: MemoryStore; now?: Instant } = {}) {
     this.clock = new VirtualClock(options.now ?? NOW);
@@ -45,6 +47,7 @@ class Bench {
       key: options.key ?? KEY,
       secondaries: options.secondaries ?? ["127.0.0.1:5300"],
       send: (message, to) => this.sent.push({ message, to }),
+      ask: async (_, message) => this.answer?.(message) ?? Promise.reject(new Error("no answer")),
       store: this.store,
       clock: this.clock,
       random: seededRandom(1),
@@ -302,6 +305,52 @@ test("RFC 1982: the serial never goes back over a restart, nor with another bala
   first.registry.suspend();
   await first.registry.replace(parts(states(0, 3, 1)), 1);
   assert.ok(first.registry.serial > second.registry.serial);
+});
+
+test("RFC 1982: a restart costs one serial; one that was not orderly costs those that were set aside", async () => {
+  const store = new MemoryStore();
+  const first = await started({ store });
+  const { serial } = first.registry;
+  await first.registry.close();
+  assert.equal(store.kept?.names, 3);
+  const second = await started({ store });
+  assert.equal(second.registry.serial, serial + 1);
+  const third = await started({ store });
+  assert.equal(third.registry.serial, serial + 1 + 256 + 1);
+  // It was overtaken: what is set aside is not its own to give back.
+  await second.registry.close();
+  assert.ok((store.kept?.serial ?? 0) > third.registry.serial);
+});
+
+/** What a secondary that has this serial answers to a signed question. */
+function soaAnswer(serial: number, { key = KEY, flags = 0x8400 }: { key?: TsigKey; flags?: number } = {}): Bench["answer"] {
+  return (asked) => {
+    const { mac, stripped } = verifyTsig(asked, KEY, NOW);
+    const data = Uint8Array.from([0, 0, ...uint32(serial), ...new Array(16).fill(0)]);
+    const answer = new MessageBuilder({ id: readMessage(stripped).id, flags }).question(wire, TYPE.SOA);
+    answer.record("answer", { name: wire, type: TYPE.SOA, class: CLASS_IN, ttl: 0, data });
+    return signTsig(answer.finish(), key, NOW, { mac }).message;
+  };
+}
+
+test("RFC 1982: where an old backup was restored, the serial goes on from the newest that a secondary has", async () => {
+  const ahead = NOW / 1000 + 50_000;
+  const after = async (answer: Bench["answer"]): Promise<number> => {
+    const bench = new Bench({ kept: { serial: NOW / 1000 + 10, names: 3 }, secondaries: ["127.0.0.1:5300", "127.0.0.2:5300"] });
+    bench.answer = answer;
+    await bench.registry.replace(parts(states(0, 3, 1)), 0.3);
+    assert.ok((bench.store.kept?.serial ?? 0) >= bench.registry.serial);
+    return bench.registry.serial;
+  };
+  const ours = NOW / 1000 + 11;
+  assert.equal(await after(soaAnswer(ahead)), ahead + 1);
+  assert.equal(await after(undefined), ours);
+  assert.equal(await after(soaAnswer(ours - 5)), ours, "it is behind");
+  assert.equal(await after(soaAnswer((ours + 0x8000_0001) >>> 0)), ours, "it is behind");
+  assert.equal(await after(soaAnswer(ahead, { key: { ...KEY, secret: new Uint8Array(32) } })), ours, "anybody can say that");
+  assert.equal(await after(soaAnswer(ahead, { flags: 0x8000 })), ours, "it is a resolver");
+  let asked = 0;
+  assert.equal(await after((message) => (soaAnswer(ahead + asked++) as (asked: Uint8Array) => Uint8Array)(message)), ahead + 2);
 });
 
 test("RFC 1982: the serial goes round from 2^32 - 1, leaves 0 out, and differences lead across", async () => {

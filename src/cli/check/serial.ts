@@ -54,7 +54,7 @@ async function checkOne(
       error(
         subject,
         `its serial ${serial} is newer than the primary's (${primary.name}), ${current}: it takes no change until that has gone past it`,
-        "the primary's serial went back; let the server transfer the zone anew (BIND: rndc retransfer, Knot: zone-retransfer, NSD: force_transfer)",
+        "the primary's serial went back; restart the balancer, which goes on from the newest, or let the server transfer the zone anew (BIND: rndc retransfer, Knot: zone-retransfer, NSD: force_transfer)",
       ),
     ];
   }
