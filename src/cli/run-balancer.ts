@@ -85,7 +85,7 @@ export async function runBalancer(config: Config, log: Logger, signal?: AbortSig
     const leaseTicker = new Ticker(monotonicClock, 100);
     leaseTicker.add(lease);
     undo.push(async () => leaseTicker.stop());
-    const storage = fencedStorage(database, lease);
+    const storage = fencedStorage(database.heldBy(lease.held), lease);
     let steps: () => readonly string[] = () => [];
     let unstored = (): number => 0;
     const registry = await openRegistry(config, {
