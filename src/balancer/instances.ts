@@ -7,7 +7,7 @@ import {
   type InstanceState,
   NO_LOAD,
 } from "../control/index.ts";
-import type { Instant, Milliseconds } from "../lib/clock.ts";
+import type { Instant } from "../lib/clock.ts";
 import type { Probation } from "./probation.ts";
 
 /** What an instance says that it is, with what it left out filled in. */
@@ -137,10 +137,5 @@ export class Instances {
       turnedAway: sum(({ turnedAway }) => turnedAway),
       full: sum(({ full }) => Number(full)),
     };
-  }
-
-  /** Those that are alive but were silent for longer than `limit` (B12). */
-  silent(now: Instant, limit: Milliseconds): Instance[] {
-    return this.#all.filter(({ alive, lastSeen }) => alive && now - lastSeen > limit);
   }
 }

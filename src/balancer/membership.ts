@@ -22,6 +22,7 @@ import type { Publisher } from "./publisher.ts";
 import type { Registrar } from "./registrar.ts";
 import { NAME_WORK, Slices } from "./slices.ts";
 import type { Spreader } from "./spreader.ts";
+import { Vigil } from "./vigil.ts";
 
 /** What becomes of an instance that comes or comes back. */
 export interface ReturnPolicy {
@@ -65,11 +66,13 @@ export class Membership {
   readonly #parts: MembershipOptions;
   readonly #setbacks: Setbacks = new Setbacks();
   readonly #crashLoops: CrashLoops = new CrashLoops();
+  readonly #vigil: Vigil;
   /** Pending devices that could not be moved away from instances that do not serve. */
   #stuck = 0;
 
   constructor(parts: MembershipOptions) {
     this.#parts = parts;
+    this.#vigil = new Vigil(parts);
   }
 
   /** Takes up again what was known before a restart of the balancer. Instances were silent through no fault of theirs. */
@@ -143,11 +146,10 @@ export class Membership {
     if (instance?.alive === true) await this.#remove(instance, "left");
   }
 
-  /** Whether {@link tend} has something to do. */
+  /** Whether {@link tend} has something to do. To be asked at every tick. */
   get untended(): boolean {
-    const { instances, time, lostAfter } = this.#parts;
-    if (instances.silent(time.now(), lostAfter).length > 0 || this.#astray() !== this.#stuck) return true;
-    return instances.alive().some((instance) => this.#hasProven(instance) || this.#drains(instance));
+    if (this.#vigil.silent().length > 0 || this.#astray() !== this.#stuck) return true;
+    return this.#parts.instances.alive().some((instance) => this.#hasProven(instance) || this.#drains(instance));
   }
 
   /**
@@ -155,8 +157,8 @@ export class Membership {
    * moves devices that fell back to instances that do not serve, and sees which have drained (B15).
    */
   async tend(): Promise<void> {
-    const { instances, time, lostAfter, spreader, log } = this.#parts;
-    for (const instance of instances.silent(time.now(), lostAfter)) await this.#remove(instance, "lost");
+    const { instances, spreader, log } = this.#parts;
+    for (const instance of this.#vigil.silent()) await this.#remove(instance, "lost");
     for (const instance of instances.alive()) {
       if (this.#hasProven(instance)) await this.#takeUp(instance);
       if (!this.#drains(instance)) continue;

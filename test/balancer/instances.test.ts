@@ -41,6 +41,69 @@ test("an instance is lost within 7 s of its last heartbeat, and then all its dev
   );
 });
 
+function statesOf(world: World): string[] {
+  return world.balancer.membership.views().map(({ id, state }) => `${id} ${state}`);
+}
+
+/** Time passes, and nobody is heard. */
+async function quiet(world: World, span: number): Promise<void> {
+  for (let passed = 0; passed < span; passed += 200) {
+    world.clock.advance(200);
+    await world.tick();
+  }
+}
+
+test("a balancer that stood still, or whose clock leaps, loses no instance for it: only silence that it heard counts (B12)", async () => {
+  const world = await world3();
+  const before = await Promise.all(["bs-11", "bs-12", "bs-13"].map((id) => devicesOf(world, id)));
+  for (const pause of [3000, 4000, 4900, 9000, 10 * MINUTE]) {
+    await world.pass(2000, 200);
+    // The heartbeat before was 0.8 s ago, and what was sent meanwhile is sent again later.
+    await quiet(world, 800);
+    world.clock.advance(pause);
+    await quiet(world, 4600);
+    await world.pass(200);
+    assert.deepEqual(statesOf(world), ["bs-11 up", "bs-12 up", "bs-13 up"], `after ${pause} ms`);
+  }
+  assert.deepEqual(await Promise.all(["bs-11", "bs-12", "bs-13"].map((id) => devicesOf(world, id))), before);
+});
+
+test("an instance that dies while the balancer stands still is lost within 7 s of its waking, and no other is (B12)", async () => {
+  const world = await world3();
+  world.crash("bs-12");
+  world.clock.advance(MINUTE);
+  await world.tick();
+  await world.pass(4000, 200);
+  assert.deepEqual(statesOf(world), ["bs-11 up", "bs-12 up", "bs-13 up"]);
+  await world.pass(3000, 200);
+  assert.deepEqual(statesOf(world), ["bs-11 up", "bs-12 lost", "bs-13 up"]);
+});
+
+test("a balancer that stands still while an instance's loss waits for its turn takes no other for lost (B12)", async () => {
+  const storage = new FakeStorage();
+  await storage.profiles.put("default", {}, 0);
+  const world = await world3(storage);
+  let goOn = (): void => {};
+  const held = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  storage.delay = () => held;
+  const imported = world.add(deviceInput(99));
+  world.crash("bs-12");
+  for (let passed = 0; passed < 6000; passed += 200) {
+    world.clock.advance(200);
+    for (const [id, boot] of world.alive) await world.beat(id, boot);
+    world.balancer.tick();
+  }
+  world.clock.advance(9000);
+  goOn();
+  await imported;
+  await world.balancer.idle();
+  assert.deepEqual(statesOf(world), ["bs-11 up", "bs-12 up", "bs-13 up"]);
+  await world.pass(7000, 200);
+  assert.deepEqual(statesOf(world), ["bs-11 up", "bs-12 lost", "bs-13 up"]);
+});
+
 test("an instance that was taken for lost is told to register, and gets its share when it has proven itself (B12)", async () => {
   const world = await world3();
   world.crash("bs-12");

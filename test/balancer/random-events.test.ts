@@ -17,7 +17,7 @@ const event = fc.oneof(
   fc.record({ kind: fc.constantFrom("join" as const, "leave" as const, "crash" as const, "restart" as const), instance }),
   fc.record({ kind: fc.constantFrom("commenced" as const, "completed" as const, "failed" as const), device, instance, session }),
   fc.record({ kind: fc.constantFrom("import" as const, "remove" as const, "new secret" as const), device }),
-  fc.record({ kind: fc.constantFrom("rotate" as const, "balancer restart" as const) }),
+  fc.record({ kind: fc.constantFrom("rotate" as const, "balancer restart" as const, "stand still" as const) }),
   fc.record({ kind: fc.constant("pass" as const), seconds: fc.constantFrom(1, 6, 95, 300, 1200) }),
 );
 type Event = typeof event extends fc.Arbitrary<infer T> ? T : never;
@@ -44,9 +44,10 @@ for (const recipe of [builtInRecipe("berth-1"), DIGIT]) {
         let world = await start(recipe);
         for (const events of batches) {
           const before = await inProgress(world);
-          await Promise.all(events.map((each) => play(world, each)));
+          await Promise.all([...events.map((each) => play(world, each)), passTime(world, events)]);
           await world.balancer.idle();
           if (events.some(({ kind }) => kind === "balancer restart")) world = await restarted(world);
+          checkPresence(world);
           await checkNames(world);
           if (events.some(({ kind }) => kind === "commenced")) continue; // where it turned up, its session is
           for (const [endpoint, where] of await inProgress(world)) {
@@ -86,7 +87,6 @@ async function play(world: World, event: Event): Promise<void> {
       return;
     case "crash":
       world.crash(event.instance);
-      await world.pass(8000);
       return;
     case "restart":
       if (world.alive.has(event.instance)) await world.join(event.instance, `${event.instance}-${world.clock.now()}`);
@@ -111,11 +111,26 @@ async function play(world: World, event: Event): Promise<void> {
       await world.balancer.rotate("test");
       return;
     case "pass":
-      await world.pass(event.seconds * 1000, 4000);
-      return;
+    case "stand still":
+      return; // time passes for all at once
     case "balancer restart":
       return; // when all that is under way is over
   }
+}
+
+/** Time has one course, whatever happens in it, and a balancer that is awake is ticked all along. What crashed is lost by the end of it. */
+async function passTime(world: World, events: readonly Event[]): Promise<void> {
+  if (events.some(({ kind }) => kind === "stand still")) {
+    world.clock.advance(10 * MINUTE);
+    await world.tick();
+  }
+  const spans = events.map((event) => (event.kind === "pass" ? event.seconds : event.kind === "crash" ? 8 : 0));
+  await world.pass(Math.max(...spans, 0) * 1000);
+}
+
+/** Who gives signs of life is not taken for lost, however long nobody listened. */
+function checkPresence(world: World): void {
+  for (const id of world.alive.keys()) assert.equal(world.balancer.instances.get(id)?.presence, "up", id);
 }
 
 function onlyNotFound(error: unknown): void {
@@ -158,7 +173,7 @@ test("the table is empty when the last device is gone, whatever it went through"
   await world.import(6);
   await world.tell("bs-11", "commenced", endpointOf(0), "S1");
   await world.tell("bs-11", "commenced", endpointOf(1), "S2");
-  await world.pass(40 * MINUTE, 4000);
+  await world.pass(40 * MINUTE);
   await world.tell("bs-11", "failed", endpointOf(0), "S1");
   for (let number = 0; number < 5; number++) await world.balancer.remove(endpointOf(number));
   assert.equal(world.table.size, 1);

@@ -43,8 +43,12 @@ export const SABOTAGE: Record<keyof typeof INVARIANTS, (world: World) => void> =
       return generation;
     };
   },
-  /** Nobody looks after instances that are silent. */
-  gone: ({ balancer: { instances } }) => {
-    instances.silent = () => [];
+  /** Instances that are silent count as heard. */
+  gone: ({ balancer }) => {
+    const tick = balancer.tick.bind(balancer);
+    balancer.tick = () => {
+      for (const instance of balancer.instances.alive()) instance.lastSeen = Number.POSITIVE_INFINITY;
+      tick();
+    };
   },
 };
