@@ -9,6 +9,8 @@ const MAX_CONNECTIONS = 4;
 const CONNECT_TIMEOUT = 10_000;
 /** A server that hangs must not hold up failover for ever: a query that takes longer has failed. */
 const QUERY_TIMEOUT = 30_000;
+/** Who stands still within a transaction must not keep from its locks for ever who leads after it: the server ends it then. */
+const BEGIN = "begin; set local idle_in_transaction_session_timeout = '8s'";
 /** division_by_zero: what {@link commitIfHeld} fails with, and nothing else at that point. */
 const NOT_HELD = "22012";
 
@@ -67,7 +69,7 @@ class PostgresDatabase implements Database {
     const client = await this.#pool.connect().catch((error: unknown) => Promise.reject(storageError(error)));
     let broken = false;
     try {
-      await run(client, "begin");
+      await run(client, BEGIN);
       const result = await work({ query: (sql, parameters) => run(client, sql, parameters) });
       await client.query(this.#commit).catch((error: unknown) => Promise.reject(commitError(error)));
       return result;

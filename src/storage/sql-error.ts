@@ -2,7 +2,8 @@ import { errorText } from "../lib/errors.ts";
 import { StorageError, type StorageErrorCode } from "./errors.ts";
 
 /** SQLSTATEs (PostgreSQL manual, appendix A) and system errors that mean "not now", as opposed to "not so". */
-const UNAVAILABLE = /^(08...|57P0.|53300|28...|3D000|ECONN.*|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/;
+const UNAVAILABLE =
+  /^(08...|57P0.|25P03|53300|28...|3D000|ECONN.*|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/;
 /** disk_full, and its system errors as codes and as text: PostgreSQL has no code for them while it starts or stops. */
 const FULL = /^(53100|ENOSPC|EDQUOT)$/;
 const FULL_TEXT = /No space left on device|quota exceeded/i;

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import pg from "pg";
-import { openStorage } from "../../src/storage/index.ts";
+import { openStorage, SecretBox } from "../../src/storage/index.ts";
 import { storageContract } from "./contract.ts";
 import { findPostgres, INSTALL_HINT, type PostgresServer, runSql, startPostgres } from "./postgres-server.ts";
-import { box, device, devices, endpointOf, NOW, progress } from "./samples.ts";
+import { box, device, devices, endpointOf, KEY, NOW, progress } from "./samples.ts";
 
 const binaries = findPostgres();
 
@@ -77,6 +77,22 @@ describe("PostgreSQL", { skip: binaries === undefined ? INSTALL_HINT : false }, 
     await assert.rejects(held.settings.put("s", 0), { code: "fenced" });
     await held.close();
     await assert.rejects(storage.settings.get("s"), { code: "storage-closed" });
+  });
+
+  test("who stands still within a transaction does not keep its locks: the server ends it (R6)", async () => {
+    const url = await (await started()).newDatabase();
+    const sleepy = new SecretBox(KEY);
+    const seal = sleepy.seal.bind(sleepy);
+    const storage = await openStorage({ kind: "postgres", url }, sleepy);
+    sleepy.seal = (...given) => {
+      sleepy.seal = seal;
+      // The whole process, as one that is paused.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 8500);
+      return seal(...given);
+    };
+    await assert.rejects(storage.devices.import(devices(3), NOW), { code: "storage-unavailable" });
+    assert.deepEqual(await storage.devices.import(devices(3), NOW), { inserted: 3, updated: 0, rejected: [] });
+    await storage.close();
   });
 
   test("a connection cut by the server fails one call and is then replaced", async () => {
