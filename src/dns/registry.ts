@@ -1,4 +1,3 @@
-import type { Milliseconds } from "../lib/clock.ts";
 import { BerthError } from "../lib/errors.ts";
 
 /** How names get to the servers that devices' resolvers ask (spec R2-R4). */
@@ -32,18 +31,6 @@ export class RegistryHeld extends BerthError {
     super("held", message);
     this.plan = plan;
   }
-}
-
-/** What one of the servers that matter says of the zone. */
-export interface ServerView {
-  /** Such as `192.0.2.53:53`. */
-  readonly server: string;
-  /** Its SOA serial; null if it did not answer, or not for the zone. */
-  readonly serial: number | null;
-  /** How long it has been behind what was published, ms; 0 if it is not. */
-  readonly lag: Milliseconds;
-  /** What is wrong with it, in words; null if nothing is. */
-  readonly problem: string | null;
 }
 
 /** What a registry did with what it was given. */

@@ -1,4 +1,5 @@
-import { type NameState, nameToWire, type ServerView } from "../dns/index.ts";
+import type { PublicationServer } from "../control/index.ts";
+import { type NameState, nameToWire } from "../dns/index.ts";
 import { addressAndPort } from "../lib/address.ts";
 import type { Clock, Instant, Milliseconds } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
@@ -137,7 +138,7 @@ export class Observer implements Machine {
   }
 
   /** What each server says, and how far it is behind. */
-  views(): readonly ServerView[] {
+  views(): readonly PublicationServer[] {
     const now = this.#time.now();
     return this.#watched.map((watched) => ({
       server: watched.name,

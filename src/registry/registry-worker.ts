@@ -80,7 +80,6 @@ async function primary({ zone, key, secondaries }: Extract<RegistryTask, { kind:
   let lastResponse = 0;
   return {
     suspend: () => hidden.suspend(),
-    serial: () => hidden.serial,
     respond: (message: Uint8Array, transport: "udp" | "tcp") => {
       responses.set(++lastResponse, hidden.respond(message, transport)[Symbol.asyncIterator]());
       return lastResponse;
