@@ -71,7 +71,7 @@ export const checkConfiguration: Check = async ({ dns, lead, skew, epoch }) => {
     findings.push(
       warning(
         subject,
-        "dns.nameservers is empty, so the zone's NS records name the hidden primary itself, and resolvers will ask it",
+        "dns.nameservers is empty, so the zone's NS records name the secondaries ns1, ns2 and so on, by the addresses that Berth reaches them at",
         "name the secondaries in dns.nameservers, as the parent zone delegates to them",
       ),
     );
