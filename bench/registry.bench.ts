@@ -25,15 +25,17 @@ const MOVED = 1000;
 /**
  * How fast names get from the balancer's table to a real server, by the parts that the balancer has: from the change to the
  * last name that the server answers. For each server and size: the zone filled, an epoch changed (all names come anew, the old
- * ones go), and 1000 names moved. `--names N` for one size, `--server NAME`.
+ * ones go), and 1000 names moved. `--names N` for one size, `--server NAME`, `--way update` or
+ * `--way transfer`.
  */
 export async function run(args: readonly string[]): Promise<Record<string, unknown>> {
   const flag = (name: string): string | undefined => (args.includes(name) ? args[args.indexOf(name) + 1] : undefined);
-  const [names, server] = [flag("--names"), flag("--server")];
+  const [names, server, way] = [flag("--names"), flag("--server"), flag("--way")];
   const figures: Figures[] = [];
   for (const size of names === undefined ? SIZES : [Number(names)]) {
     for (const each of CASES) {
       if (server !== undefined && each.server !== server) continue;
+      if (way !== undefined && each.way !== way) continue;
       if (each.missing !== false) console.error(`skipped: ${each.missing}`);
       else figures.push(await measure(each, size));
     }
