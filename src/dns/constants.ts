@@ -25,8 +25,25 @@ export const CLASS_ANY = 255;
 /** Operation codes (RFC 1035 section 4.1.1, RFC 1996, RFC 2136). */
 export const OPCODE = { QUERY: 0, NOTIFY: 4, UPDATE: 5 } as const;
 
-/** Response codes (RFC 1035 section 4.1.1); of BADVERS (RFC 6891 section 9) and BADCOOKIE (RFC 7873 section 8) OPT carries the upper bits. */
-export const RCODE = { NOERROR: 0, FORMERR: 1, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, BADVERS: 16, BADCOOKIE: 23 } as const;
+/**
+ * Response codes (RFC 1035 section 4.1.1, RFC 2136 section 2.2, RFC 8945 section 3); of BADVERS (RFC 6891 section 9) and BADCOOKIE
+ * (RFC 7873 section 8) OPT carries the upper bits.
+ */
+export const RCODE = {
+  NOERROR: 0,
+  FORMERR: 1,
+  SERVFAIL: 2,
+  NXDOMAIN: 3,
+  NOTIMP: 4,
+  REFUSED: 5,
+  YXDOMAIN: 6,
+  YXRRSET: 7,
+  NXRRSET: 8,
+  NOTAUTH: 9,
+  NOTZONE: 10,
+  BADVERS: 16,
+  BADCOOKIE: 23,
+} as const;
 
 /** Bits of the third and fourth byte of the header, as one 16-bit number (RFC 1035 section 4.1.1). */
 export const FLAG = { RESPONSE: 0x8000, AUTHORITATIVE: 0x0400, TRUNCATED: 0x0200, RECURSION_DESIRED: 0x0100 } as const;

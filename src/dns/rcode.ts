@@ -1,23 +1,15 @@
 import { BerthError } from "../lib/errors.ts";
+import { RCODE } from "./constants.ts";
 
-/** Names of response codes by number (RFC 1035 section 4.1.1, RFC 2136 section 2.2, RFC 8945 section 3). */
-const NAMES = [
-  "NOERROR",
-  "FORMERR",
-  "SERVFAIL",
-  "NXDOMAIN",
-  "NOTIMP",
-  "REFUSED",
-  "YXDOMAIN",
-  "YXRRSET",
-  "NXRRSET",
-  "NOTAUTH",
-  "NOTZONE",
-] as const;
+/** Codes that fit the header; what is above has other meanings in TSIG and in OPT. */
+const IN_HEADER = 0x0f;
+const NAMES = new Map<number, string>(
+  Object.entries(RCODE).flatMap(([name, rcode]) => (rcode <= IN_HEADER ? [[rcode, name]] : [])),
+);
 
 /** The name of a response code, `RCODE23` for one without. */
 export function rcodeName(rcode: number): string {
-  return NAMES[rcode] ?? `RCODE${rcode}`;
+  return NAMES.get(rcode) ?? `RCODE${rcode}`;
 }
 
 /** A server answered with an error. Its code is the name of the response code in lower case, such as `refused` or `nxrrset`. */

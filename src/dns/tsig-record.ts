@@ -1,6 +1,6 @@
 import type { Instant, Seconds } from "../lib/clock.ts";
 import { CLASS_ANY, HEADER_LENGTH, TYPE } from "./constants.ts";
-import { MalformedMessage, readName, skipName } from "./wire-name.ts";
+import { MalformedMessage, nameEnd, readName } from "./wire-name.ts";
 
 /** What the error field of a TSIG record says (RFC 8945 section 3). */
 export const TSIG_ERROR = { BADSIG: 16, BADKEY: 17, BADTIME: 18 } as const;
@@ -30,10 +30,10 @@ export function readTsig(message: Uint8Array): TsigRecord | undefined {
   if (message.length < HEADER_LENGTH) throw new MalformedMessage(`${message.length} bytes are shorter than a header`);
   const view = viewOf(message);
   let at = HEADER_LENGTH;
-  for (let left = view.getUint16(4); left > 0; left--) at = skipName(message, at) + 4;
+  for (let left = view.getUint16(4); left > 0; left--) at = nameEnd(message, at) + 4;
   const additionals = view.getUint16(10);
   for (let left = view.getUint16(6) + view.getUint16(8) + additionals; left > 0; left--) {
-    const fixed = skipName(message, at);
+    const fixed = nameEnd(message, at);
     const end = recordEnd(view, fixed);
     if (view.getUint16(fixed) === TYPE.TSIG) {
       if (left > 1 || additionals === 0 || end !== message.length) throw new MalformedMessage("TSIG is not the last record");

@@ -2,7 +2,7 @@ import { createHmac, type Hmac } from "node:crypto";
 import { equalInConstantTime } from "../lib/bytes.ts";
 import type { Instant, Seconds } from "../lib/clock.ts";
 import { BerthError, InternalError } from "../lib/errors.ts";
-import { CLASS_ANY, TYPE } from "./constants.ts";
+import { CLASS_ANY, RCODE, TYPE } from "./constants.ts";
 import { LARGEST_MESSAGE } from "./message-builder.ts";
 import { nameToWire } from "./name.ts";
 import type { TsigAlgorithm, TsigKey } from "./tsig-key.ts";
@@ -10,8 +10,6 @@ import { readTsig, serverTimeOf, TSIG_ERROR, type TsigRecord, viewOf } from "./t
 
 /** How far the clocks of both sides may differ (RFC 8945 section 10). */
 const FUDGE: Seconds = 300;
-/** Response code of a message whose signature is not accepted (RFC 8945 section 5.2). */
-const NOTAUTH = 9;
 const HASHES: Readonly<Record<TsigAlgorithm, string>> = { "hmac-sha256": "sha256", "hmac-sha512": "sha512" };
 
 /**
@@ -95,7 +93,7 @@ export function refuseTsig(
   key: TsigKey,
 ): Uint8Array<ArrayBuffer> {
   const refusal = Uint8Array.from(answer);
-  refusal[3] = ((refusal[3] as number) & 0xf0) | NOTAUTH;
+  refusal[3] = ((refusal[3] as number) & 0xf0) | RCODE.NOTAUTH;
   if (code === "bad-time") {
     const variables = { time: request.time, fudge: FUDGE, error: TSIG_ERROR.BADTIME, other: uint48Bytes(Math.floor(now / 1000)) };
     return sign(refusal, key, variables, { mac: request.mac }).message;

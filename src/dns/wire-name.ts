@@ -1,5 +1,6 @@
 import { BerthError } from "../lib/errors.ts";
 import { HEADER_LENGTH, MAX_LABEL, MAX_NAME } from "./constants.ts";
+import { skipName } from "./in-place.ts";
 import { lowerCase } from "./name.ts";
 
 /** Bytes that are no DNS message, or one that says what it cannot say. Code `malformed-message`. */
@@ -46,15 +47,10 @@ export function readName(message: Uint8Array, start: number): { readonly name: U
 }
 
 /** Where what follows a name begins, compressed or not. @throws MalformedMessage */
-export function skipName(message: Uint8Array, start: number): number {
-  let at = start;
-  for (;;) {
-    const length = byteAt(message, at);
-    if (length === 0) return at + 1;
-    if (length >= 0xc0) return at + 2;
-    if (length > MAX_LABEL) throw new MalformedMessage("a label of an unknown kind");
-    at += 1 + length;
-  }
+export function nameEnd(message: Uint8Array, start: number): number {
+  const end = skipName(message, start);
+  if (end < 0) throw new MalformedMessage("a name does not end, or has a label of an unknown kind");
+  return end;
 }
 
 function byteAt(message: Uint8Array, at: number): number {

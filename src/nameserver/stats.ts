@@ -1,7 +1,5 @@
-import type { RCODE } from "../dns/index.ts";
-
-/** Name of a response code, as `dig` prints it. */
-export type RcodeName = keyof typeof RCODE;
+/** Names of the response codes that the nameserver answers with, as `dig` prints them. */
+export type RcodeName = "NOERROR" | "FORMERR" | "NXDOMAIN" | "NOTIMP" | "REFUSED" | "BADVERS" | "BADCOOKIE";
 
 /** What a nameserver did since it started: counters that only grow, for whoever shows them. */
 export interface NameserverStats {

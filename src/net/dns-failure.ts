@@ -1,3 +1,4 @@
+import { addressAndPort } from "../lib/address.ts";
 import { BerthError, errorText } from "../lib/errors.ts";
 
 /** Where a DNS server is reached. */
@@ -20,6 +21,6 @@ export function dnsFailure(server: DnsServer, error: NodeJS.ErrnoException): Dns
 }
 
 /** A server as errors say it. */
-export function serverText({ address, port }: DnsServer): string {
-  return `DNS server ${address.includes(":") ? `[${address}]` : address}:${port}`;
+export function serverText(server: DnsServer): string {
+  return `DNS server ${addressAndPort(server)}`;
 }

@@ -48,9 +48,9 @@ export interface ObserveOptions {
 
 /** What failing rcodes mean for a server of the zone (RFC 1035 section 4.1.1). */
 const RCODE_WORDS: Readonly<Record<number, string>> = {
-  2: "it fails (SERVFAIL): it could not load the zone, or could not refresh it for so long that it expired",
-  5: "it refuses (REFUSED): the zone is not configured there, or this host may not ask",
-  9: "it is not authoritative (NOTAUTH): the zone is not configured there",
+  [RCODE.SERVFAIL]: "it fails (SERVFAIL): it could not load the zone, or could not refresh it for so long that it expired",
+  [RCODE.REFUSED]: "it refuses (REFUSED): the zone is not configured there, or this host may not ask",
+  [RCODE.NOTAUTH]: "it is not authoritative (NOTAUTH): the zone is not configured there",
 };
 
 /**

@@ -17,11 +17,6 @@ import {
 /** A question, 13 name servers with their addresses, the longest names everywhere. */
 const LARGEST = 16_384;
 
-/** A message that cannot be answered now (RFC 1035 section 4.1.1). */
-export const SERVFAIL = 2;
-/** The zone asked for is not ours (RFC 5936 section 2.2.1). */
-export const NOTAUTH = 9;
-
 /** Answers to signed queries that are no transfers: a secondary asks for the serial, an operator for a name (`dig -y`). */
 export class PrimaryAnswers {
   readonly #zone: Zone;

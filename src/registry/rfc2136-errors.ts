@@ -1,6 +1,7 @@
 import {
   ErrorAnswer,
   MalformedMessage,
+  RCODE,
   RegistryFenced,
   RegistryHeld,
   RegistryRefused,
@@ -10,9 +11,6 @@ import {
 import type { Instant } from "../lib/clock.ts";
 import { type BerthError, errorText } from "../lib/errors.ts";
 import { DnsFailure } from "../net/index.ts";
-
-/** Response codes of updates (RFC 2136 section 2.2). */
-const RCODE = { SERVFAIL: 2, YXRRSET: 7, NXRRSET: 8, NOTAUTH: 9, NOTZONE: 10 } as const;
 
 /** The owner record is not what it was, or somebody has changed another TXT record of the zone's name. */
 export function isPrerequisiteFailure(error: unknown): boolean {

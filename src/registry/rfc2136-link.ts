@@ -137,14 +137,11 @@ export class UpdateLink {
   }
 }
 
-/** RFC 2136 section 2.2, RFC 8945 section 5.2. */
-const NOTAUTH = 9;
-
 /** Servers do not sign all errors. One that is not signed may be anybody's; nothing follows from it but that nothing was done. */
 function throwIfUnsignedError(answer: Uint8Array, what: string): void {
   const rcode = (answer[3] ?? 0) & 0x0f;
   if (rcode === RCODE.NOERROR || readTsig(answer) !== undefined) return;
-  if (rcode !== NOTAUTH) throw new ErrorAnswer(rcode, what);
+  if (rcode !== RCODE.NOTAUTH) throw new ErrorAnswer(rcode, what);
   // PowerDNS does not say which of these it is.
   const why = "it does not know the key, or refuses the signature, or its clock differs, or it is not primary of the zone";
   throw new TsigError("bad-key", `${what}: the server answers NOTAUTH, not signed: ${why}`);

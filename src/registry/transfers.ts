@@ -24,7 +24,7 @@ import type { Clock, Instant, Milliseconds } from "../lib/clock.ts";
 import { errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Journal } from "./journal.ts";
-import { NOTAUTH, PrimaryAnswers, SERVFAIL } from "./primary-answers.ts";
+import { PrimaryAnswers } from "./primary-answers.ts";
 import type { Snapshots } from "./snapshots.ts";
 import { addressed, difference, soaOnly, wholeSize } from "./transfer-bodies.ts";
 
@@ -125,7 +125,7 @@ export class Transfers {
       } catch (error) {
         if (!(error instanceof TsigError)) throw error;
         this.#refused(errorText(error));
-        const empty = this.#answers.empty(bytes, kind === "query" ? query : undefined, NOTAUTH);
+        const empty = this.#answers.empty(bytes, kind === "query" ? query : undefined, RCODE.NOTAUTH);
         return yield refuseTsig(empty, record, error, clock.now(), key);
       }
     }
@@ -143,9 +143,9 @@ export class Transfers {
       return yield empty(RCODE.REFUSED);
     }
     const isOurs = query.class === CLASS_IN && relativeLength(query.name, query.nameLength, zone.wire) === 0;
-    if (isTransfer && !isOurs) return yield empty(NOTAUTH);
+    if (isTransfer && !isOurs) return yield empty(RCODE.NOTAUTH);
     const now = state();
-    if (now === undefined) return yield empty(SERVFAIL);
+    if (now === undefined) return yield empty(RCODE.SERVFAIL);
     if (!isTransfer) {
       this.stats.queries++;
       setSerial(zone, now.serial);

@@ -65,10 +65,10 @@ const SILENCE_ADVICE = {
 
 function meaning(rcode: number, zone: string): string {
   switch (rcode) {
-    case 2:
+    case RCODE.SERVFAIL:
       return "it fails (SERVFAIL): it has not loaded the zone, or the zone has expired, as it could not be refreshed for too long";
-    case 5:
-    case 9:
+    case RCODE.REFUSED:
+    case RCODE.NOTAUTH:
       return `it refuses (${rcodeName(rcode)}): ${zone} is not configured there, or this host may not ask`;
     default:
       return `it answers ${rcodeName(rcode)} when asked for the SOA record of ${zone}`;
@@ -76,7 +76,7 @@ function meaning(rcode: number, zone: string): string {
 }
 
 function remedy(rcode: number): string {
-  return rcode === 2
+  return rcode === RCODE.SERVFAIL
     ? "look at that server's log for why; a secondary has to reach its primary with the right key"
     : "configure the zone there as in docs/dns, and let the server be asked";
 }

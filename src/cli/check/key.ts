@@ -1,4 +1,14 @@
-import { buildUpdate, type Message, MessageBuilder, OPCODE, RCODE, rcodeName, type TsigKey, TYPE } from "../../dns/index.ts";
+import {
+  buildUpdate,
+  FLAG,
+  type Message,
+  MessageBuilder,
+  OPCODE,
+  RCODE,
+  rcodeName,
+  type TsigKey,
+  TYPE,
+} from "../../dns/index.ts";
 import type { Milliseconds } from "../../lib/clock.ts";
 import type { Asker } from "./asker.ts";
 import { type Check, type CheckContext, type CheckedServer, onEach } from "./context.ts";
@@ -10,8 +20,6 @@ const FUDGE: Milliseconds = 300_000;
 const MUCH: Milliseconds = FUDGE / 2;
 /** The time in a signature has whole seconds, and the answer takes a moment. */
 const EXACT: Milliseconds = 2000;
-const YXDOMAIN = 6;
-const FLAG_AUTHORITATIVE = 0x0400;
 
 /**
  * Whether each server that is spoken to with the key takes it, and whose clock is wrong. The update server gets an update that
@@ -76,7 +84,7 @@ function messageFor({ wire }: CheckContext, asker: Asker, { roles }: CheckedServ
     return buildUpdate({ id, zone: wire, ttl: 0, prerequisites, changes: [] });
   }
   const notify = roles.includes("secondary");
-  const head = notify ? { id, opcode: OPCODE.NOTIFY, flags: FLAG_AUTHORITATIVE } : { id };
+  const head = notify ? { id, opcode: OPCODE.NOTIFY, flags: FLAG.AUTHORITATIVE } : { id };
   return new MessageBuilder(head).question(wire, TYPE.SOA).finish();
 }
 
@@ -85,7 +93,7 @@ function allowed({ zone }: CheckContext, server: CheckedServer, named: string, {
   const subject = { check: "key", server };
   const { roles } = server;
   if (roles.includes("update")) {
-    if (rcode === YXDOMAIN || rcode === RCODE.NOERROR) return ok(subject, `takes updates of ${zone} with ${named}`);
+    if (rcode === RCODE.YXDOMAIN || rcode === RCODE.NOERROR) return ok(subject, `takes updates of ${zone} with ${named}`);
     return error(
       subject,
       `it knows ${named}, but answers ${rcodeName(rcode)} to an update of ${zone}: the key may not update this zone`,

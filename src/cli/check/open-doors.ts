@@ -4,8 +4,6 @@ import { RECURSION_AVAILABLE } from "./asker.ts";
 import { type Check, onEach } from "./context.ts";
 import { error, ok, warning } from "./finding.ts";
 
-const YXDOMAIN = 6;
-
 /** Whether a server gives the whole zone to anybody who asks (AXFR without a key, RFC 5936): it is the list of all live names. */
 export const checkTransfer: Check = ({ asker, wire, servers }) =>
   onEach("transfer", servers, async (server) => {
@@ -30,7 +28,7 @@ export const checkUpdate: Check = ({ asker, wire, servers }) =>
     const update = buildUpdate({ id: asker.newId(), zone: wire, ttl: 0, prerequisites, changes: [] });
     const bytes = await withoutFailure(asker.send(server, update));
     const answer = bytes === undefined ? undefined : readMessage(bytes);
-    const takes = answer !== undefined && (answer.rcode === RCODE.NOERROR || answer.rcode === YXDOMAIN);
+    const takes = answer !== undefined && (answer.rcode === RCODE.NOERROR || answer.rcode === RCODE.YXDOMAIN);
     if (!takes) return [ok(subject, `refuses an update without a key (${said(answer)})`)];
     return [
       error(
